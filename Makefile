@@ -1,0 +1,57 @@
+# The commands of the project; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
+
+.PHONY: help setup run demo up down test bench chaos lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything that is needed (quick when nothing changed)
+
+# uv itself is taken from the lock, with its hashes, so that nothing unlocked ever runs.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Perkstream needs Python 3.11 or later; say which with PYTHON=..., as in: make setup PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; } || \
+		{ rm -rf .venv; echo "python -m venv does not work here (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/uv || { sed -n '/^uv==/,/^    # via/p' requirements.txt > .venv/uv.txt && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; }
+	@echo "Installing what requirements.txt names"
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --require-hashes requirements.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY) ## the whole system here, with sample traffic, until Ctrl-C
+	@$(BIN)/python -m deploy.local run
+
+demo: $(READY) ## replay simulated traffic, or FILE=..., and print the outcome
+	@$(BIN)/python -m deploy.cli.demo $(if $(FILE),"$(FILE)")
+
+up: $(READY) ## the whole system in the background, empty
+	@$(BIN)/python -m deploy.local up
+
+down: $(READY) ## stop what `make up` started
+	@$(BIN)/python -m deploy.local down
+
+test: $(READY) ## lint, types, imports, schemas and all tests
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/pyright --warnings
+	@$(BIN)/python -m shared.contracts check
+	@$(BIN)/pytest
+
+bench: $(READY) ## measure, print a table, write .run/bench.json
+	@$(BIN)/python -m tests.bench
+
+chaos: $(READY) ## the fault tests
+	@$(BIN)/pytest -m chaos
+
+lock: $(READY) ## resolve the dependencies anew
+	@$(BIN)/$(LOCK) --upgrade --group pyproject.toml:dev pyproject.toml -o requirements.txt
+	@$(BIN)/$(LOCK) --upgrade --constraints requirements.txt pyproject.toml -o deploy/requirements.txt

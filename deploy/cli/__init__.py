@@ -1,0 +1,1 @@
+"""The `perkstream` command, and the demonstration that is built from its parts."""

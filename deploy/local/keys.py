@@ -1,0 +1,49 @@
+"""The secrets of one local stack: passwords and the key that signs tokens, made on its first start."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import ECKey, KeySet
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What secrets.json of a stack holds. `passwords`: of each principal, the same for Kafka and MongoDB."""
+
+    passwords: dict[str, str] = field(repr=False)
+    signing_key: dict[str, Any] = field(repr=False)
+    jwks_file: Path
+    mongo_key_file: Path
+
+
+def load(folder: Path, principals: list[str]) -> Keys:
+    """The secrets in that folder; what is missing is made and kept, readable by its owner alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, jwks_file, mongo_key_file = folder / "secrets.json", folder / "jwks.json", folder / "mongo.key"
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    passwords: dict[str, str] = kept.get("passwords", {})
+    # Hexadecimal: it needs no quoting in a URL, a properties file or a command line.
+    passwords |= {name: secrets.token_hex(16) for name in principals if name not in passwords}
+    signing_key: dict[str, Any] = kept.get("signing_key") or _new_key()
+    mongo_key: str = kept.get("mongo_key") or secrets.token_hex(64)
+    _write(file, json.dumps({"passwords": passwords, "signing_key": signing_key, "mongo_key": mongo_key}))
+    _write(mongo_key_file, mongo_key)
+    _write(jwks_file, json.dumps(KeySet([ECKey.import_key(signing_key)]).as_dict(private=False)))
+    return Keys(passwords, signing_key, jwks_file, mongo_key_file)
+
+
+def _new_key() -> dict[str, Any]:
+    return ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True).as_dict(private=True)
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace the file as a whole, so that a killed start leaves the old secrets or the new, never half of them."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    new.replace(file)

@@ -1,0 +1,1 @@
+"""The services: independent processes that share contracts and a runtime, never code of each other."""

@@ -1,0 +1,1 @@
+"""Turnover: what customers spend in a year, and the tier it brings them."""

@@ -1,0 +1,208 @@
+"""How purchases and returns become turnover and tiers: what a message leads to, without I/O and without a clock."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.turnover import purchases, tiers
+from services.turnover.purchases import Awaited, Bought, Item, Purchase, Return, Returned, Taken, micros, moment
+from services.turnover.settling import due_at, settle, tier_changed
+from services.turnover.state import FACTS, Memo, ReturnWaits, State, evolve
+from services.turnover.tiers import Place, Sums
+from shared.contracts.clock import Tick
+from shared.contracts.pos import PurchaseCompleted, PurchaseReturned
+from shared.contracts.records import Cause
+from shared.contracts.turnover import ReturnRefused, TurnoverRecorded, TurnoverReduced
+from shared.rulebook.entry import Entry
+from shared.rulebook.programme import Programme, Version
+from shared.rulebook.refused import Refused
+
+__all__ = ["FACTS", "Item", "Memo", "Message", "State", "decide", "due_at", "evolve", "initial", "keys", "now"]
+
+Message = PurchaseCompleted | PurchaseReturned | Tick
+
+
+def initial(_customer_id: str) -> State:
+    """A customer of whom nothing is known."""
+    return State()
+
+
+def keys(message: Message) -> tuple[str, ...]:
+    """What deciding this message may look up in the memory; the record's own key comes first."""
+    match message:
+        case PurchaseCompleted():
+            return (purchases.purchase_key(message.store_id, message.purchase_id),)
+        case PurchaseReturned(purchase_id=None):
+            return (purchases.return_key(message.store_id, message.return_id),)
+        case PurchaseReturned(purchase_id=str(named)):
+            key = purchases.purchase_key(message.purchase_store_id or message.store_id, named)
+            return (purchases.return_key(message.store_id, message.return_id), key)
+        case _:
+            return ()
+
+
+def now(state: State, message: Message, tick: datetime | None) -> datetime:
+    """The customer's now with this message: the newest of the last tick and all purchases and returns; never back."""
+    at = message.now if isinstance(message, Tick) else message.occurred_at
+    if tick is not None and tick > at:
+        at = tick
+    return at if state.clock is None or micros(at) >= state.clock else moment(state.clock)
+
+
+def decide(state: State, message: Message, programme: Programme, now: datetime) -> list[Entry]:
+    """What a message leads to: nothing when it came before; raises `Refused` for a bad record."""
+    if isinstance(message, Tick):
+        return settle(state, programme, now, review=True)[1]
+    digest, known = purchases.digest(message), state.memory.get(keys(message)[0])
+    if isinstance(known, Bought | Purchase | Returned):
+        if known.digest == digest:
+            return []
+        raise Refused(f"conflict: {_named(message)} came before with other content")
+    judge = programme.in_force(message.occurred_at)
+    if judge is None:
+        raise Refused("occurred_at: is before the first version of the programme")
+    state, due = settle(state, programme, now)
+    found = tiers.sums(state.years, state.days, programme, now)
+    scene = Scene(state, programme, programme.in_force(now) or judge, now, found)
+    if isinstance(message, PurchaseCompleted):
+        item = purchases.bought(message, digest, programme)
+        return [*due, *_sold(scene, message, judge, item, known.returns if isinstance(known, Awaited) else [])]
+    return [*due, *_returned(scene, purchases.returned(message, digest, programme), judge)]
+
+
+class Scene(Struct, frozen=True):
+    """What a record meets: the state, settled; the rules in force at the customer's now; and the sums before it."""
+
+    state: State
+    programme: Programme
+    rules: Version
+    now: datetime
+    sums: Sums
+
+
+def _sold(
+    scene: Scene, sale: PurchaseCompleted, judge: Version, item: Bought | Purchase, waiting: list[Return]
+) -> Iterator[Entry]:
+    """A purchase counts, then what was returned of it before it came. `judge`: the version of the purchase."""
+    place = tiers.place(scene.programme, sale.occurred_at, scene.now)
+    counted = purchases.remaining(item, scene.programme)
+    taken = list(_take_all(item, waiting, scene.programme))
+    found = scene.sums.plus(place, counted)
+    after = found.plus(place, -sum([one.counted or 0 for one in taken]))
+    held = tiers.held(scene.rules, after)
+    cause = Cause(type=sale.type, id=f"{sale.store_id}/{sale.purchase_id}")
+    fact = TurnoverRecorded(
+        purchase_id=sale.purchase_id,
+        store_id=sale.store_id,
+        redemption_id=sale.redemption_id,
+        amount_minor=counted,
+        year=place.year,
+        late=sale.occurred_at < scene.now,
+        skus=tuple(dict.fromkeys([line.sku for line in sale.lines])),
+        tier=_tier(scene) if judge is scene.rules else judge.tiers[tiers.held(judge, scene.sums)],
+        standing=tiers.standing(scene.programme, scene.rules, found, held),
+    )
+    items: dict[str, Item] = {purchases.purchase_key(sale.store_id, sale.purchase_id): item}
+    memo = Memo(items=items, day=place.day, clock=_ahead(scene, sale.occurred_at))
+    yield Entry(fact, sale.occurred_at, cause, judge.number, memo)
+    for back, one in zip(waiting, taken, strict=True):
+        found = found.plus(place, -(one.counted or 0))
+        yield from _taken(scene, back, one, judge, place, found, held, Memo())
+    yield from _moved(scene, after, "turnover", sale.occurred_at, cause)
+
+
+def _returned(scene: Scene, back: Return, judge: Version) -> Iterator[Entry]:
+    """A return counts where its purchase does, waits for it, or counts in its own place when it names none."""
+    at, cause = moment(back.at), _cause(back)
+    items: dict[str, Item] = {purchases.return_key(back.store_id, back.return_id): Returned(back.digest)}
+    memo = Memo(items=items, clock=_ahead(scene, at))
+    if back.named is None:
+        one, origin = purchases.take_unnamed(back, scene.programme), at
+    else:
+        known = scene.state.memory.get(back.named)
+        if not isinstance(known, Bought | Purchase):
+            items[back.named] = Awaited([*known.returns, back] if isinstance(known, Awaited) else [back])
+            yield Entry(ReturnWaits(return_id=back.return_id), at, cause, None, memo)
+            return
+        one, origin = purchases.take_back(known, back, scene.programme), moment(known.at)
+        judge = scene.programme.in_force(origin) or judge
+    place = tiers.place(scene.programme, origin, scene.now)
+    after = scene.sums.plus(place, -(one.counted or 0))
+    yield from _taken(scene, back, one, judge, place, after, tiers.held(scene.rules, after), memo)
+    yield from _moved(scene, after, "return", at, cause)
+
+
+def _taken(
+    scene: Scene, back: Return, one: Taken, judge: Version, place: Place, found: Sums, held: int, memo: Memo
+) -> Iterator[Entry]:
+    """What becomes of a return: one part may count, and one be refused. `found`: the sums after it."""
+    at, cause = moment(back.at), _cause(back)
+    if one.counted is not None:
+        fact = TurnoverReduced(
+            return_id=back.return_id,
+            store_id=back.store_id,
+            purchase_id=back.purchase_id,
+            purchase_store_id=back.purchase_store_id,
+            amount_minor=one.counted,
+            purchase_remaining_minor=one.purchase and purchases.remaining(one.purchase, scene.programme),
+            year=place.year,
+            tier=_tier(scene),
+            standing=tiers.standing(scene.programme, scene.rules, found, held),
+        )
+        items = {**memo.items, back.named: one.purchase} if back.named and one.purchase else memo.items
+        yield Entry(fact, at, cause, judge.number, replace(memo, items=items, day=place.day))
+        memo = Memo()
+    if one.reason is not None:
+        refusal = ReturnRefused(
+            return_id=back.return_id,
+            purchase_id=back.purchase_id,
+            amount_minor=one.worth,
+            excess_minor=one.excess,
+            reason=one.reason,
+        )
+        yield Entry(refusal, at, cause, judge.number, memo)
+
+
+def _moved(
+    scene: Scene, after: Sums, reason: Literal["turnover", "return"], at: datetime, cause: Cause
+) -> Iterator[Entry]:
+    """The tier is set once, after all that the record brings."""
+    change = tier_changed(scene.state, scene.programme, scene.rules, after, reason)
+    if change is not None:
+        yield Entry(change, at, cause, scene.rules.number)
+
+
+def _take_all(item: Bought | Purchase, waiting: list[Return], programme: Programme) -> Iterator[Taken]:
+    """What becomes of the returns that waited for a purchase, in the order in which they came."""
+    for back in waiting:
+        try:
+            one = purchases.take_back(item, back, programme)
+        except Refused:
+            # It needed no rate while it waited. Now it cannot be converted, and is no record any more that could be
+            # a dead letter: it is refused, at an amount that nobody knows.
+            one = Taken(item, None, worth=0, reason="fx_rate")
+        item = one.purchase or item
+        yield one
+
+
+def _tier(scene: Scene) -> str:
+    return scene.state.tier or scene.rules.tiers[0]
+
+
+def _ahead(scene: Scene, at: datetime) -> int | None:
+    """The customer's now, where neither state nor record tells it: a tick was later than both."""
+    clock = micros(scene.now) if scene.now > at else None
+    return None if clock == scene.state.clock else clock
+
+
+def _cause(back: Return) -> Cause:
+    return Cause(type="PurchaseReturned.v1", id=f"{back.store_id}/{back.return_id}")
+
+
+def _named(message: PurchaseCompleted | PurchaseReturned) -> str:
+    if isinstance(message, PurchaseCompleted):
+        return f"purchase_id {message.purchase_id} of store_id {message.store_id}"
+    return f"return_id {message.return_id} of store_id {message.store_id}"

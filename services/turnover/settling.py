@@ -1,0 +1,118 @@
+"""What the clock and new versions of the programme change by themselves: years turn, days leave, tiers move."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from services.turnover import tiers
+from services.turnover.purchases import moment
+from services.turnover.state import Memo, State, evolve
+from services.turnover.tiers import Sums
+from shared.contracts.records import Cause
+from shared.contracts.turnover import Closed, TierChanged, YearTurned
+from shared.rulebook.entry import Entry
+from shared.rulebook.programme import Programme, Version
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+def due_at(state: State, programme: Programme) -> datetime | None:
+    """The next instant at which the clock alone changes something; `None` for a customer who is not known."""
+    if state.clock is None:
+        return None
+    calendar = programme.calendar
+    new_year = calendar.start_of_year(calendar.year(moment(state.clock)) + 1)
+    return min(new_year, calendar.start_of_day(tiers.leaves(min(state.days)))) if state.days else new_year
+
+
+def settle(state: State, programme: Programme, now: datetime, *, review: bool = False) -> tuple[State, list[Entry]]:
+    """What fell due up to and with `now`, instant by instant, and the state after it.
+
+    `review`: look at the tier even where time alone changes nothing, because the programme may be a new one.
+    """
+    entries: list[Entry] = []
+    for instant in _instants(state, programme, now, review or len(programme.versions) > 1):
+        for entry in _turn(state, programme, instant):
+            state = evolve(state, entry)
+            entries.append(entry)
+    return state, entries
+
+
+def tier_changed(
+    state: State,
+    programme: Programme,
+    version: Version,
+    found: Sums,
+    reason: Literal["turnover", "return", "year_end", "programme"],
+) -> TierChanged | None:
+    """The change to the tier that these sums hold, if that is another than the one held so far."""
+    tier = tiers.held(version, found)
+    before, after = state.tier or version.tiers[0], version.tiers[tier]
+    if before == after:
+        return None
+    return TierChanged(
+        from_=before,
+        to=after,
+        direction="down" if tier < _rank(programme, version, before) else "up",
+        reason=reason,
+        standing=tiers.standing(programme, version, found, tier),
+    )
+
+
+def _instants(state: State, programme: Programme, now: datetime, review: bool) -> Sequence[datetime]:
+    """The instants up to `now` at which something may change, in order of time; nearly always none."""
+    if state.clock is None:
+        return ()
+    since, calendar = moment(state.clock), programme.calendar
+    years = range(calendar.year(since) + 1, calendar.year(now) + 1)
+    if not (years or review or state.days):
+        return ()
+    instants = {calendar.start_of_year(year) for year in years}
+    instants.update(calendar.start_of_day(tiers.leaves(day)) for day in state.days)
+    instants.update(version.starts for version in programme.starting(since, now))
+    if review and _outdated(state, programme, since):
+        instants.add(since)
+    return sorted(instant for instant in instants if instant <= now)
+
+
+def _outdated(state: State, programme: Programme, since: datetime) -> bool:
+    """Whether a version was published when its day was already behind this customer, and moves the tier now."""
+    version = programme.in_force(since)
+    if version is None:
+        return False
+    tier = tiers.held(version, tiers.sums(state.years, state.days, programme, since))
+    return version.tiers[tier] != (state.tier or version.tiers[0])
+
+
+def _turn(state: State, programme: Programme, instant: datetime) -> list[Entry]:
+    """What changes at one instant: the year turns or days leave, a version comes into force; the tier is set once."""
+    calendar, version = programme.calendar, programme.in_force(instant)
+    if version is None or state.clock is None:
+        return []
+    year, today = calendar.year(instant), calendar.day(instant)
+    left = [day for day in state.days if tiers.leaves(day) <= today]
+    turned = calendar.year(moment(state.clock)) < year
+    found = tiers.sums(state.years, state.days, programme, instant)
+    by_clock = Cause(type="Clock", id=instant.isoformat())
+    entries: list[Entry] = []
+    if turned or left:
+        closed = state.years.get(str(year - 1))
+        fact = YearTurned(
+            standing=tiers.standing(programme, version, found, tiers.held(version, found)),
+            closed=Closed(year=year - 1, turnover_minor=max(0, closed.net) if closed else 0) if turned else None,
+        )
+        entries.append(Entry(fact, instant, by_clock, version.number, Memo(left=left) if left else None))
+    # At a New Year that brings a version too, the version is the reason only if the year alone moves nothing.
+    earlier = programme.in_force(instant - _INSTANT) or version
+    moved = bool(entries) and tier_changed(state, programme, earlier, found, "year_end") is not None
+    change = tier_changed(state, programme, version, found, "year_end" if moved else "programme")
+    if change is not None:
+        cause = by_clock if moved else Cause(type="Programme", id=str(version.number))
+        entries.append(Entry(change, instant, cause, version.number))
+    return entries
+
+
+def _rank(programme: Programme, version: Version, tier: str) -> int:
+    """The place of a tier among the version's; one that it dropped has the place that it had last."""
+    known = next((one for one in (version, *reversed(programme.versions)) if tier in one.tiers), None)
+    return known.tiers.index(tier) if known else 0

@@ -1,0 +1,1 @@
+"""What the services share: contracts, the event-sourcing runtime, and the edges to the outside."""

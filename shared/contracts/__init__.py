@@ -1,0 +1,1 @@
+"""What crosses a border: the topics, the records on them, and their published schemas."""

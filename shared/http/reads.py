@@ -1,0 +1,124 @@
+"""What reads have in common: customer ids, pages, entity tags, and the reader that the runtime gives."""
+
+import base64
+import binascii
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
+
+from fastapi import Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from msgspec import Struct
+
+from shared.http.problems import invalid
+
+State = TypeVar("State")
+
+CustomerId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["c-17850"])]
+IfNoneMatch = Annotated[str | None, Header(description="An `ETag` that is known: 304 while it still holds.")]
+LARGEST: Final = 2**53  # of a number in a cursor
+STEP: Final = 16  # log documents read at once; each holds what one batch did to a customer, up to thousands of events
+
+
+class Head(Struct, Generic[State], frozen=True):
+    """A customer as stored. Unknown: `state` is None and `version` 0. `tick`: the last one of the partition."""
+
+    state: State | None
+    version: int
+    tick: datetime | None
+
+
+class Logged(Struct, frozen=True):
+    """One log document: its `revision`, and the events it published, encoded, oldest first."""
+
+    revision: int
+    events: Sequence[bytes]
+
+
+class Reader(Protocol[State]):
+    """Reads of a service's own database; raises `shared.mongo.Unavailable`."""
+
+    async def head(self, customer_id: str) -> Head[State]:
+        """The customer, known or not."""
+        ...
+
+    async def log(self, customer_id: str, before_rev: int | None, limit: int) -> Sequence[Logged]:
+        """At most `limit` log documents with a revision below `before_rev`, newest first."""
+        ...
+
+
+class Page:
+    """The part of a list that a request asks for; `position` is what `next` gave out."""
+
+    def __init__(
+        self,
+        cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> None:
+        """Raises `validation` for a cursor that is not ours."""
+        self.limit = limit
+        self.position = None if cursor is None else _decode(cursor)
+
+
+def cursor(*position: int) -> str:
+    """An opaque `next`, which says where the next page begins."""
+    return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
+
+
+def _decode(text: str) -> tuple[int, int]:
+    try:
+        parts = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(".")
+        first, second = (int(part) for part in parts if part.isdecimal())
+        if max(first, second) <= LARGEST and cursor(first, second) == text:
+            return first, second
+    except (ValueError, binascii.Error):
+        pass
+    raise invalid([("cursor", "is not one that this list gave out")])
+
+
+async def listing(
+    reader: Reader[Any], customer_id: str, page: Page, item: Callable[[bytes], Mapping[str, Any] | None]
+) -> dict[str, Any]:
+    """A page `{items, next}` of a customer's events, newest version first.
+
+    `item`: what the list shows of an event, with its `version`; None for one that it does not show.
+    """
+    items: list[Mapping[str, Any]] = []
+    last = (0, 0)
+    async for revision, shown in _newest_first(reader, customer_id, page.position, item):
+        if len(items) == page.limit:
+            return {"items": items, "next": cursor(*last)}
+        items.append(shown)
+        last = (revision, shown["version"])
+    return {"items": items, "next": None}
+
+
+async def _newest_first(
+    reader: Reader[Any],
+    customer_id: str,
+    position: tuple[int, int] | None,
+    item: Callable[[bytes], Mapping[str, Any] | None],
+) -> AsyncGenerator[tuple[int, Mapping[str, Any]]]:
+    """Revision and item of the events before a position, which names revision and version of the last one shown."""
+    below, before = (None, None) if position is None else (position[0] + 1, position[1])
+    while documents := await reader.log(customer_id, below, STEP):
+        for document in documents:
+            for event in reversed(document.events):
+                shown = item(event)
+                if shown is not None and (before is None or shown["version"] < before):
+                    yield document.revision, shown
+        below = documents[-1].revision
+
+
+def unchanged(request: Request, version: int) -> bool:
+    """Whether the caller already has this version (`If-None-Match`, RFC 9110)."""
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    return f'"{version}"' in known or "*" in known
+
+
+def reply(request: Request, version: int, body: Any) -> Response:
+    """200 with the body and its version as `ETag`; 304 without, when the caller has it."""
+    headers = {"ETag": f'"{version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if unchanged(request, version):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(body, 200, headers)

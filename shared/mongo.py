@@ -1,0 +1,198 @@
+"""MongoDB, by motor. No other file imports motor, so that its successor changes one file."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
+from pymongo import WriteConcern
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+
+Document = dict[str, Any]
+LIFETIME: Final = 5  # seconds that an owner's dead transaction may block its successor
+_MAJORITY: Final = WriteConcern("majority", j=True)
+_SNAPSHOT: Final = ReadConcern("snapshot")
+_TRANSIENT: Final = "TransientTransactionError"
+_UNKNOWN: Final = "UnknownTransactionCommitResult"
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a commit whose outcome is unknown is sent again
+
+
+class Unavailable(Exception):
+    """MongoDB cannot be reached, or did not answer in time. Nothing is known to be wrong with the request."""
+
+
+class Transient(Exception):
+    """A transaction came to nothing for a reason that passes; the same one may be run again."""
+
+
+class Duplicate(Exception):
+    """A document with this `_id` is there already."""
+
+
+class Session:
+    """One open transaction: what is done through it happens whole or not at all."""
+
+    def __init__(self, session: AsyncIOMotorClientSession, mongo: "Mongo") -> None:
+        self._session = session
+        self._mongo = mongo
+
+    async def swap(self, collection: str, swaps: Sequence[tuple[Document, Document]]) -> int:
+        """Replace, for each pair, the document that the first describes by the second; how many were there."""
+        updates = [{"q": expected, "u": document} for expected, document in swaps]
+        reply = await self._mongo.database.command({"update": collection, "updates": updates}, session=self._session)
+        return reply["n"]
+
+    async def insert(self, collection: str, documents: Sequence[Document]) -> None:
+        """Insert all; a transaction with a document that exists already is lost, with `Duplicate`."""
+        if documents:
+            await self._mongo.collection(collection).insert_many(documents, session=self._session)
+
+    async def put(self, collection: str, documents: Sequence[Document]) -> None:
+        """Replace or insert each by its `_id`."""
+        if documents:
+            updates = [{"q": {"_id": document["_id"]}, "u": document, "upsert": True} for document in documents]
+            await self._mongo.database.command({"update": collection, "updates": updates}, session=self._session)
+
+    async def delete(self, collection: str, first: str, last: str) -> None:
+        """Delete every document with first <= `_id` <= last."""
+        await self._mongo.collection(collection).delete_many({"_id": {"$gte": first, "$lte": last}}, session=self._session)
+
+    async def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
+        """What a query finds in the transaction's snapshot."""
+        return await self._mongo.collection(collection).find(query, session=self._session, **options).to_list(None)
+
+
+class Mongo:
+    """One database of a cluster. Every method raises `Unavailable` when the cluster is out of reach."""
+
+    def __init__(self, url: str, database: str) -> None:
+        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            url,
+            tz_aware=True,
+            tzinfo=UTC,
+            appname=f"perkstream-{database}",
+            maxPoolSize=16,
+            connectTimeoutMS=5_000,
+            serverSelectionTimeoutMS=5_000,
+            socketTimeoutMS=20_000,
+            w="majority",
+            journal=True,
+        )
+        self.database = self._client.get_database(database, codec_options=CodecOptions(tz_aware=True, tzinfo=UTC))
+
+    def collection(self, name: str) -> AsyncIOMotorCollection[Document]:
+        return self.database[name]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    async def lifetime(self) -> int | None:
+        """Seconds after which the server ends an open transaction; `None` where this user may not ask."""
+        with _translated():
+            try:
+                reply = await self._client.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
+            except OperationFailure:
+                return None
+        return reply["transactionLifetimeLimitSeconds"]
+
+    async def find(
+        self,
+        collection: str,
+        query: Document,
+        *,
+        fields: Mapping[str, int] | None = None,
+        sort: Sequence[tuple[str, int]] | None = None,
+        limit: int = 0,
+    ) -> list[Document]:
+        """What a query finds, on the primary."""
+        with _translated():
+            cursor = self.collection(collection).find(query, fields, limit=limit)
+            return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
+
+    async def stream(self, collection: str, query: Document, sort: Sequence[tuple[str, int]]) -> AsyncIterator[Document]:
+        """The same, one after the other, for what is too much to hold."""
+        with _translated():
+            async for document in self.collection(collection).find(query).sort(list(sort)):
+                yield document
+
+    async def insert_missing(self, collection: str, document: Document) -> None:
+        """Insert a document unless there is one with its `_id`."""
+        with _translated():
+            rest = {name: value for name, value in document.items() if name != "_id"}
+            await self.collection(collection).update_one({"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
+
+    async def raise_epoch(self, collection: str, key: Any, fresh: Document) -> Document:
+        """Add one to a document's `epoch`, making it from `fresh` where it is missing; the document after that.
+
+        Waits for a transaction that is open on it, whose commit is then refused.
+        """
+        with _translated():
+            return await self.collection(collection).find_one_and_update(
+                {"_id": key}, {"$inc": {"epoch": 1}, "$setOnInsert": fresh}, upsert=True, return_document=True, maxTimeMS=15_000
+            )
+
+    async def transact(self, work: Callable[[Session], Awaitable[None]]) -> None:
+        """Run `work` in one transaction (snapshot; majority, journalled) and commit it.
+
+        Raises `Transient` when it came to nothing, `Duplicate`, `Unavailable`, or what `work` raises. A commit whose
+        outcome is unknown is sent again until it is known.
+        """
+        with _translated():
+            async with await self._client.start_session() as session:
+                session.start_transaction(read_concern=_SNAPSHOT, write_concern=_MAJORITY, max_commit_time_ms=10_000)
+                try:
+                    await work(Session(session, self))
+                except BaseException:
+                    await _abort(session)
+                    raise
+                await self._commit(session)
+
+    async def _commit(self, session: AsyncIOMotorClientSession) -> None:
+        attempt = 0
+        while True:
+            try:
+                await session.commit_transaction()
+                return
+            except PyMongoError as error:
+                if not error.has_error_label(_UNKNOWN) or error.has_error_label(_TRANSIENT):
+                    raise
+                await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+                attempt += 1
+
+
+async def _abort(session: AsyncIOMotorClientSession) -> None:
+    try:
+        await session.abort_transaction()
+    except PyMongoError:
+        pass  # the server ends it by itself
+
+
+class _translated:
+    """Turns the driver's errors into ours; a class, because a generator's context manager costs more."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case DuplicateKeyError():
+                raise Duplicate(str((error.details or {}).get("keyPattern", "_id"))) from None
+            case PyMongoError() if error.has_error_label(_TRANSIENT):
+                raise Transient(type(error).__name__) from error
+            case ConnectionFailure() | ExecutionTimeout() | NetworkTimeout():
+                raise Unavailable(type(error).__name__) from error
+            case OperationFailure(code=112 | 11600 | 11602 | 189 | 91 | 10107 | 13435 | 50 | 262):
+                raise Transient(type(error).__name__) from error
+            case _:
+                pass

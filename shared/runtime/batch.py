@@ -1,0 +1,295 @@
+"""A batch: what the records of some partitions lead to, folded in memory, and the documents that say so."""
+
+import hashlib
+from collections import Counter
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.contracts.records import MAX_BYTES
+from shared.contracts.topics import CUSTOMERS, commands_topic, dead_letters_topic
+from shared.mongo import Document
+from shared.rulebook.programme import Programme
+from shared.rulebook.refused import Refused
+from shared.runtime import log
+from shared.runtime.archive import Prints, chunk_id
+from shared.runtime.heads import Head, Moved, merged, seconds
+from shared.runtime.inbox import STRAY, CommandRecord, Origin, Read
+from shared.runtime.loader import Loader
+from shared.runtime.log import Codec, Event
+from shared.runtime.owned import BATCHES, OUTBOX, Owned, batch_id, outbox_id
+from shared.runtime.rules import Heard, Reply, Service
+
+_MARGIN: Final = 4_096  # bytes of a record beside its value
+
+
+class Blocked(Exception):
+    """An event of a sister service that cannot be taken now: its partition waits, nothing is lost."""
+
+
+class Letter(Struct, frozen=True):
+    """A record to publish that is no event: a dead letter, or a stray on its way."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Touched(Struct):
+    """A customer in a batch: the entries for their log document, and the events among them."""
+
+    head: Head
+    entries: list[dict[str, str]] = []
+    events: list[Event] = []
+
+
+class Part(Struct):
+    """The share of a partition in a batch. `oldest`: the broker's time of its first record."""
+
+    owned: Owned
+    before: int
+    touched: dict[str, Touched] = {}
+    letters: list[Letter] = []
+    answers: list[Document] = []
+    oldest: datetime | None = None
+    flush: list[Document] | None = None
+    repairs: list[Document] = []
+
+
+class Documents(Struct):
+    """What one transaction writes."""
+
+    swaps: list[tuple[Document, Document]] = []
+    logs: list[Document] = []
+    batches: list[Document] = []
+    archive: list[Document] = []
+    heads: list[Document] = []
+    outbox: list[Document] = []
+    answers: list[Document] = []
+    spent: list[tuple[str, str, str]] = []
+
+
+class Batch:
+    """Folds messages in the order in which they are given; `documents` ends it."""
+
+    def __init__(self, service: Service, programme: Programme, loader: Loader, codec: Codec) -> None:
+        self.parts: dict[int, Part] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.size = 0
+        self._service, self._programme, self._loader, self._codec = service, programme, loader, codec
+        self._rules = service.rules
+
+    def part(self, owned: Owned) -> Part:
+        """The share of a partition, which begins with the first call."""
+        part = self.parts.get(owned.number)
+        if part is None:
+            part = self.parts[owned.number] = Part(owned, owned.batch)
+        return part
+
+    def take(self, part: Part, read: Read) -> None:
+        """Fold a message; raises `Blocked`. What rules refuse or choke on becomes a dead letter."""
+        self.size += 1
+        origin, message = read.origin, read.message
+        head = self._loader.cache.heads[read.customer_id]
+        outcome = "counted"
+        try:
+            if isinstance(message, Heard) and not _follows(head, message):
+                self.counts[origin.topic, "duplicate"] += 1
+                return
+            if not self._fold(part, head, read):
+                outcome = "duplicate"
+        except Refused as refusal:
+            outcome = "dead"
+            self.bury(part, origin, refusal.reason)
+            if read.command is not None:
+                reason = {"type": "validation", "detail": refusal.reason}
+                part.answers.append(answer_document(read.command, Reply(422, reason), origin.recorded_at))
+        except Blocked:
+            raise
+        except Exception as error:
+            if isinstance(message, Heard):
+                raise Blocked(f"{message.envelope.type}: rules raised {type(error).__name__}") from error
+            outcome = "bug"
+            self.bury(part, origin, f"bug: rules raised {type(error).__name__}")
+            if read.command is not None:
+                part.answers.append(answer_document(read.command, Reply(500), origin.recorded_at))
+        self.counts[origin.topic, outcome] += 1
+
+    def settle(self, part: Part, customer_id: str, tick: Any, origin: Origin) -> None:
+        """Fold a tick for one customer; what the rules raise is a bug, and raised."""
+        head = self._loader.cache.heads[customer_id]
+        self._fold(part, head, Read(customer_id, tick, origin))
+        due = self._rules.due_at(head.state, self._programme)
+        if due is not None and due <= tick.now:
+            raise AssertionError(f"still due at {due} after the tick of {tick.now}")
+
+    def _fold(self, part: Part, head: Head, read: Read) -> bool:
+        rules, message, origin, customer = self._rules, read.message, read.origin, read.customer_id
+        state, version = head.state, head.version
+        now = rules.now(state, message, part.owned.tick)
+        decided = rules.decide(state, message, self._programme, now)
+        if not decided and not isinstance(message, Heard) and read.command is None:
+            return False
+        entries: list[dict[str, str]] = []
+        events: list[Event] = []
+        recorded_at = log.rfc3339(origin.recorded_at)
+        for entry in decided:
+            state = rules.evolve(state, entry)
+            public = entry.public
+            version += public
+            value = log.encode(entry, customer, version if public else 0, recorded_at)
+            if len(value) > log.MAX_EVENT:
+                raise Refused(f"record: leads to an event of more than {log.MAX_EVENT} bytes")
+            entries.append(log.stored(value, public, entry.memo, origin.trace))
+            if public:
+                occurred_at = log.rfc3339(entry.occurred_at)
+                events.append(Event(entry.fact.type, customer, version, occurred_at, value, origin.trace))
+        reply = None
+        if read.command is not None:
+            reply = self._service.answer(state, message, decided, now)
+        # From here on nothing raises: a message counts whole or not at all.
+        head.state, head.version = state, version
+        if isinstance(message, Heard):
+            head.seen = {**head.seen, message.service: message.envelope.version}
+        if decided or isinstance(message, Heard):
+            touched = part.touched.get(customer)
+            if touched is None:
+                touched = part.touched[customer] = Touched(head)
+            touched.entries += entries
+            touched.events += events
+        if reply is not None and read.command is not None:
+            part.answers.append(answer_document(read.command, reply, origin.recorded_at))
+        return bool(decided)
+
+    def bury(self, part: Part, origin: Origin, reason: str) -> None:
+        """Make a dead letter of a record, with its value as far as that may be kept."""
+        value = origin.value
+        headers = [
+            ("reason", reason.encode()),
+            ("topic", origin.topic.encode()),
+            ("partition", str(origin.partition).encode()),
+            ("offset", str(origin.offset).encode()),
+            ("recorded_at", log.rfc3339(origin.recorded_at).encode()),
+        ]
+        if value is not None:
+            headers += [("length", str(len(value)).encode()), ("sha256", hashlib.sha256(value).hexdigest().encode())]
+        # The CRM's records hold personal data, and so do commands: a retry reads the source again.
+        kept = None if value is None or _personal(origin.topic, self._service) else value[: MAX_BYTES - _MARGIN]
+        topic = dead_letters_topic(self._service.name)
+        part.letters.append(Letter(topic, part.owned.number, None, kept, headers))
+
+    def forward(self, part: Part, origin: Origin, customer_id: str, partition: int) -> None:
+        """Send a record on to the partition of its customer."""
+        stray = {
+            "type": STRAY,
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "offset": origin.offset,
+            "recorded_at": log.rfc3339(origin.recorded_at),
+            "value": (origin.value or b"").decode(),
+            "traceparent": origin.trace,
+        }
+        topic = commands_topic(self._service.name)
+        part.letters.append(Letter(topic, partition, customer_id.encode(), log.json_bytes(stray), []))
+
+    def documents(self) -> Documents:
+        """All that the transaction writes. Ends the batch: heads have their next revision, partitions their number."""
+        found = Documents()
+        for part in self.parts.values():
+            self._end(part, found)
+        self._loader.forget_recalled()
+        return found
+
+    def _end(self, part: Part, found: Documents) -> None:
+        owned, number = part.owned, part.owned.number
+        owned.batch += 1
+        names: list[str] = []
+        for customer, touched in part.touched.items():
+            head = touched.head
+            head.revision += 1
+            memory = head.state.memory
+            if memory.spilled:
+                found.archive += self._spill(head)
+            if memory.spilled or memory.recalled:
+                head.state = replace(head.state, memory=memory.settled())
+            document: Document = {"_id": log.log_id(number, customer, head.revision), "version": head.version}
+            document |= self._codec.dump(head.state)
+            if head.seen:
+                document["seen"] = head.seen
+            document["entries"] = touched.entries
+            found.logs.append(document)
+            due = seconds(self._rules.due_at(head.state, self._programme))
+            owned.moved[customer] = (head.revision, due)
+            names.append(f"{customer}/{head.revision}/{'' if due is None else due}")
+            self._loader.cache.weigh(head)
+        for place, letter in enumerate(part.letters):
+            document = {"_id": outbox_id(number, owned.batch, place), "topic": letter.topic, "partition": letter.partition}
+            document |= {"key": letter.key, "value": letter.value, "headers": letter.headers}
+            found.outbox.append(document)
+        if names or part.letters:
+            letters = len(part.letters)
+            found.batches.append({"_id": batch_id(number, owned.batch), "customers": names, "letters": letters})
+        found.archive += part.repairs
+        found.answers += part.answers
+        if part.flush is not None:
+            found.heads += merged(number, owned.moved, part.flush)
+            owned.flushing, owned.moved = owned.moved, {}
+            owned.flushed = owned.batch
+            spent = min(owned.published, owned.flushed)
+            found.spent.append((BATCHES, batch_id(number, 0), batch_id(number, spent)))
+        if owned.letters and owned.published == part.before:
+            found.spent.append((OUTBOX, batch_id(number, 0), batch_id(number, owned.published) + "~"))
+            owned.letters = False
+        owned.letters = owned.letters or bool(part.letters)
+        found.swaps.append((owned.expected(part.before), owned.document()))
+
+    def _spill(self, head: Head) -> list[Document]:
+        prints = head.prints = head.prints or Prints([])
+        pages: dict[str, Document] = {}
+        chunks: list[Document] = []
+        for number, items in head.state.memory.spilled:
+            identity = chunk_id(head.partition, head.customer_id, number)
+            chunks.append({"_id": identity, "items": self._codec.pack(items)})
+            self._loader.chunks[identity] = items
+            prints.add(items)
+            page = prints.page(head.partition, head.customer_id, number)
+            pages[page["_id"]] = page
+        return [*chunks, *pages.values()]
+
+
+def answer_document(command: CommandRecord, reply: Reply, at: datetime) -> Document:
+    """The answer to a command, as it is stored; `at` is when its 31 days begin."""
+    return {
+        "_id": command.command_id,
+        "sender": command.sender,
+        "fingerprint": command.fingerprint,
+        "status": reply.status,
+        "body": None if reply.body is None else log.json_bytes(reply.body).decode(),
+        "at": at,
+    }
+
+
+def _follows(head: Head, heard: Heard) -> bool:
+    """Whether an event is the next of its service; False for one that was seen, `Blocked` where one is missing."""
+    version, seen = heard.envelope.version, head.seen.get(heard.service, 0)
+    if version > seen + 1:
+        raise Blocked(f"{heard.service}.events: version {seen + 1} is missing before {version}")
+    return version == seen + 1
+
+
+def _personal(topic: str, service: Service) -> bool:
+    return topic == CUSTOMERS or topic == commands_topic(service.name)
+
+
+def moved_from(documents: list[Document]) -> Moved:
+    """The revisions that some batches moved, from their documents, oldest first."""
+    moved: Moved = {}
+    for document in documents:
+        for name in document["customers"]:
+            customer, revision, due = name.split("/")
+            moved[customer] = (int(revision), int(due) if due else None)
+    return moved

@@ -1,0 +1,372 @@
+"""The loop of a service: fetch, decide in memory, commit, publish; one for all partitions of the process.
+
+In a backlog the three stages overlap: the next batch is prepared while one commits and the one before is published.
+Without one they do not, for latency. Whatever goes wrong with a commit ends the same way: forget what was prepared,
+claim again, read again from the stored offsets.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Struct
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from shared import log as logs
+from shared.contracts.partition import partition_of
+from shared.contracts.topics import CLOCK
+from shared.mongo import Transient, Unavailable
+from shared.runtime import metrics
+from shared.runtime.batch import Batch, Blocked, Documents
+from shared.runtime.chores import Chores
+from shared.runtime.claims import Claims, MissingRecordsError
+from shared.runtime.commands import Waiting
+from shared.runtime.health import Health
+from shared.runtime.inbox import Bad, Broken, Inbox, Noticed, Raw, Read
+from shared.runtime.loader import Loader
+from shared.runtime.log import Codec
+from shared.runtime.owned import Owned
+from shared.runtime.programmes import Programmes
+from shared.runtime.publisher import Publisher, Share
+from shared.runtime.rules import Service
+from shared.runtime.store import Lost, Store
+
+log = logs.get("loop")
+BATCH: Final = 2_000  # records
+BACKLOG: Final = 400  # records in a batch, from which on the stages overlap
+UNPUBLISHED: Final = 4  # batches that may wait for Kafka before the loop does
+POLL_MS: Final = 200
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
+_NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
+_SHOW: Final = 5.0  # seconds between offsets told to Kafka, for the lag display
+
+Fetched = tuple[TopicPartition, Sequence[Raw]]
+
+
+class Astray(Struct, frozen=True):
+    """A message on a partition that is not its customer's, and the one that is."""
+
+    read: Read
+    home: int
+
+
+Item = Read | Astray | Bad | Broken | Noticed
+
+
+class Loop:
+    """Everything between a service's topics and its database."""
+
+    def __init__(
+        self,
+        service: Service,
+        partitions: int,
+        consumer: AIOKafkaConsumer,
+        claims: Claims,
+        store: Store,
+        loader: Loader,
+        codec: Codec,
+        publisher: Publisher,
+        programmes: Programmes,
+        chores: Chores,
+        waiting: Waiting,
+        health: Health,
+    ) -> None:
+        self._service, self._partitions, self._consumer, self._claims = service, partitions, consumer, claims
+        self._store, self._loader, self._codec, self._publisher = store, loader, codec, publisher
+        self._programmes, self._chores, self._waiting, self._health = programmes, chores, waiting, health
+        self._inbox = Inbox(service)
+        self._committing: asyncio.Task[None] | None = None
+        self._publishing: asyncio.Queue[tuple[Batch, list[Share]]] = asyncio.Queue(UNPUBLISHED)
+        self._answering: set[str] = set()
+        self._stopping = asyncio.Event()
+        self._worked_at = self._shown_at = time.monotonic()
+
+    def stop(self) -> None:
+        """Take nothing new; `run` returns when what is under way is stored and published."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Raises what only an operator can mend."""
+        publishing = asyncio.create_task(self._publish())
+        failures = 0
+        try:
+            while not self._stopping.is_set():
+                self._health.turned()
+                try:
+                    await self.turn()
+                    failures = 0
+                    self._health.outage = None
+                except (Lost, Transient, Unavailable, KafkaError) as error:
+                    failures += 1
+                    await self._start_over(error, failures)
+            await self._finish()
+        finally:
+            publishing.cancel()
+
+    async def turn(self) -> None:
+        """One batch, or a wait for something to do."""
+        await self._claims.keep()
+        fetched = await self._fetch()
+        batch = await self._prepare(fetched)
+        if batch is None:
+            await self._idle()
+            return
+        documents = batch.documents()
+        await self._committed()
+        self._committing = asyncio.create_task(self._commit(batch, documents))
+        if batch.size < BACKLOG:
+            await self._committed()
+
+    async def _fetch(self) -> list[Fetched]:
+        """What is there, a quota from each partition; waits a little where there is nothing."""
+        fetched: list[Fetched] = []
+        flowing = self._claims.flowing
+        quota = max(50, BATCH // max(1, len(self._claims.owned)))
+        for place in list(flowing):
+            records = await self._get(quota, place)
+            fetched += records
+        if not fetched:
+            busy = self._committing is not None or self._chores.waiting(self._claims.owned.values())
+            if flowing and not busy:
+                fetched = await self._get(BATCH, *flowing, timeout_ms=POLL_MS)
+            elif not flowing:
+                await asyncio.sleep(POLL_MS / 1000 / 4)
+        return fetched
+
+    async def _get(self, most: int, *places: TopicPartition, timeout_ms: int = 0) -> list[Fetched]:
+        try:
+            found = await self._consumer.getmany(*places, timeout_ms=timeout_ms, max_records=most)
+        except NoOffsetForPartitionError:
+            return []  # left from before the claim's seek
+        except OffsetOutOfRangeError as error:
+            raise MissingRecordsError(f"Kafka no longer has what was to be read next: {error}") from None
+        return [(place, records) for place, records in found.items() if place.partition in self._claims.owned]
+
+    async def _prepare(self, fetched: list[Fetched]) -> Batch | None:
+        """Fold what was fetched, and a share of what takes more than one batch; `None` where there was nothing."""
+        programme = self._programmes.current
+        assert programme is not None
+        owned = self._claims.owned
+        batch = Batch(self._service, programme, self._loader, self._codec)
+        await self._chores.choose(batch, owned, self._committed)
+        shares = [(place, await self._read(place, records)) for place, records in fetched]
+        reads = [item for _, items in shares for item in items if isinstance(item, Read)]
+        customers = {read.customer_id: place.partition for place, items in shares for read in items if isinstance(read, Read)}
+        await self._loader.load(owned, {**customers, **self._chores.customers}, reads)
+        known = await self._known_commands(reads)
+        for (place, items), (_, records) in zip(shares, fetched, strict=True):
+            if place.partition in owned:
+                self._fold(batch, owned[place.partition], place, items, records, known)
+                await asyncio.sleep(0)
+        await self._chores.work(batch, owned)
+        return batch if batch.parts else None
+
+    async def _read(self, place: TopicPartition, records: Sequence[Raw]) -> list[Item]:
+        read, heads, number = self._inbox.read, self._loader.cache.heads, place.partition
+        items: list[Item] = []
+        for record in records:
+            item = read(record)
+            if isinstance(item, Read):
+                head = heads.get(item.customer_id)
+                home = partition_of(item.customer_id, self._partitions) if head is None else head.partition
+                if home != number:
+                    item = Astray(item, home)
+            items.append(item)
+        await asyncio.sleep(0)
+        return items
+
+    def _fold(
+        self, batch: Batch, owned: Owned, place: TopicPartition, items: list[Item], records: Sequence[Raw], known: set[str]
+    ) -> None:
+        part = batch.part(owned)
+        for item, record in zip(items, records, strict=True):
+            match item:
+                case Read():
+                    if item.command is not None and item.command.command_id in known:
+                        batch.counts[place.topic, "duplicate"] += 1
+                    else:
+                        if item.command is not None:
+                            known.add(item.command.command_id)
+                        try:
+                            batch.take(part, item)
+                        except Blocked as blocked:
+                            self._block(owned, place, record.offset, str(blocked))
+                            return
+                case Astray(read, home):
+                    batch.forward(part, read.origin, read.customer_id, home)
+                    batch.size += 1
+                    metrics.STRAYS.labels(place.topic).inc()
+                case Bad():
+                    batch.bury(part, item.origin, item.reason)
+                    batch.size += 1
+                    batch.counts[place.topic, "dead"] += 1
+                case Broken():
+                    self._block(owned, place, record.offset, item.reason)
+                    return
+                case Noticed():
+                    owned.next[place.topic] = self._chores.notice(owned, item, known)
+                    batch.size += 1
+                    continue
+            owned.next[place.topic] = record.offset + 1
+        if records and place.topic != CLOCK:
+            at = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
+            part.oldest = at if part.oldest is None else min(part.oldest, at)
+
+    def _block(self, owned: Owned, place: TopicPartition, offset: int, reason: str) -> None:
+        self._claims.pause(place)
+        self._health.blocked[f"{place.topic}/{place.partition}"] = reason
+        metrics.BLOCKED.set(len(self._health.blocked))
+        owned.next[place.topic] = offset
+        log.error("a partition waits", topic=place.topic, partition=place.partition, offset=offset, reason=reason)
+
+    async def _known_commands(self, reads: list[Read]) -> set[str]:
+        ids = [read.command.command_id for read in reads if read.command is not None]
+        if not ids:
+            return set()
+        stored = await self._store.answers(ids)
+        return {identity for identity, answer in stored.items() if answer["status"] is not None} | self._answering
+
+    async def _commit(self, batch: Batch, documents: Documents) -> None:
+        answering = {answer["_id"] for answer in documents.answers}
+        self._answering |= answering
+        attempt = 0
+        began = time.monotonic()
+        try:
+            while True:
+                self._health.turned()
+                try:
+                    await self._store.commit(documents)
+                    break
+                except (Transient, Unavailable) as error:
+                    # Nothing was written, or the swap will say that it was.
+                    self._health.outage = f"mongodb: {error}" if isinstance(error, Unavailable) else None
+                    await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+                    attempt += 1
+        finally:
+            self._answering -= answering
+        self._stored(batch, documents, time.monotonic() - began)
+        share: list[Share] = [
+            (number, [event for touched in part.touched.values() for event in touched.events], part.letters)
+            for number, part in batch.parts.items()
+        ]
+        while self._publishing.full() and not self._stopping.is_set():
+            self._health.turned()  # Kafka is away or slow: the loop waits, it does not hang
+            await asyncio.sleep(0.02)
+        await self._publishing.put((batch, share))
+        self._health.unpublished = self._publishing.qsize()
+        metrics.UNPUBLISHED.set(self._publishing.qsize())
+
+    def _stored(self, batch: Batch, documents: Documents, took: float) -> None:
+        now = datetime.now(UTC)
+        for part in batch.parts.values():
+            if part.flush is not None:
+                self._loader.pages.update(part.owned.number, part.owned.flushing)
+                part.owned.flushing = {}
+            if part.oldest is not None:
+                metrics.PROJECTION.observe((now - part.oldest).total_seconds())
+        for document in documents.archive:
+            self._loader.chunks.pop(document["_id"], None)
+        self._loader.cache.shrink()
+        self._waiting.answered(documents.answers)
+        self._health.committed_at = time.monotonic()
+        metrics.LAST_COMMIT.set_to_current_time()
+        metrics.COMMIT.observe(took)
+        metrics.BATCH.observe(batch.size)
+        for (topic, outcome), count in batch.counts.items():
+            metrics.RECORDS.labels(topic, outcome).inc(count)
+            if outcome in ("dead", "bug"):
+                metrics.DEAD_LETTERS.labels(topic).inc(count)
+
+    async def _publish(self) -> None:
+        while True:
+            batch, shares = await self._publishing.get()
+            await self._publisher.publish(shares)
+            now = datetime.now(UTC)
+            for part in batch.parts.values():
+                part.owned.published = part.before + 1
+                if part.oldest is not None:
+                    metrics.PUBLISHED.observe((now - part.oldest).total_seconds())
+            metrics.EVENTS.inc(sum(len(events) for _, events, _ in shares))
+            self._publishing.task_done()
+            self._health.unpublished = self._publishing.qsize()
+
+    async def _committed(self) -> None:
+        """Wait for the commit that is under way; raises what it raised."""
+        task, self._committing = self._committing, None
+        if task is not None:
+            await task
+
+    async def _idle(self) -> None:
+        await self._committed()
+        now = time.monotonic()
+        if now - self._shown_at > _SHOW:
+            self._shown_at = now
+            await self._show()
+        waiting = [owned for owned in self._claims.owned.values() if owned.noted < owned.published]
+        if waiting and now - self._worked_at > _NOTE:
+            self._worked_at = now
+            await self._note(waiting)
+
+    async def _note(self, waiting: list[Owned]) -> None:
+        """Store how far publishing has come."""
+        if not waiting:
+            return
+        programme = self._programmes.current
+        assert programme is not None
+        batch = Batch(self._service, programme, self._loader, self._codec)
+        for owned in waiting:
+            batch.part(owned)
+        documents = batch.documents()
+        await self._store.commit(documents)
+        for part in batch.parts.values():
+            part.owned.published = part.owned.noted = part.before + 1
+
+    async def _show(self) -> None:
+        """Tell Kafka how far we are, for the lag display alone, and count what waits."""
+        offsets = {
+            TopicPartition(topic, owned.number): offset
+            for owned in self._claims.owned.values()
+            for topic, offset in owned.next.items()
+        }
+        here = self._consumer.assignment()
+        lag: dict[str, int] = {}
+        for place, offset in offsets.items():
+            if place in here:
+                lag[place.topic] = lag.get(place.topic, 0) + max(0, (self._consumer.highwater(place) or offset) - offset)
+        for topic, waiting in lag.items():
+            metrics.LAG.labels(topic).set(waiting)
+        offsets = {place: offset for place, offset in offsets.items() if place in here}
+        if offsets:
+            try:
+                await self._consumer.commit(offsets)
+            except KafkaError as error:
+                log.debug("offsets not shown", error=type(error).__name__)
+
+    async def _start_over(self, error: Exception, failures: int) -> None:
+        """Forget what was prepared; the next turn claims and reads again."""
+        kind = type(error).__name__
+        log.warning("starting over", error=kind, detail=str(error), failures=failures)
+        if isinstance(error, Unavailable | KafkaError):
+            self._health.outage = kind
+        await asyncio.sleep(_PAUSES[min(failures - 1, len(_PAUSES) - 1)])
+        try:
+            await self._committed()
+        except (Lost, Transient, Unavailable, KafkaError):
+            pass
+        self._loader.forget_recalled()
+        await self._claims.drop_all()
+
+    async def _finish(self) -> None:
+        """What is under way is stored and published, as far as the servers let us."""
+        self._health.stopping = True
+        try:
+            async with asyncio.timeout(10):
+                await self._committed()
+                await self._publishing.join()
+                await self._note([owned for owned in self._claims.owned.values() if owned.noted < owned.published])
+                await self._show()
+        except (Lost, Transient, Unavailable, KafkaError, TimeoutError) as error:
+            log.warning("stopped before all was published; the next owner does that", error=type(error).__name__)

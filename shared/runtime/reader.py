@@ -1,0 +1,42 @@
+"""Reads of HTTP: a customer as stored, and their log, newest first, without the owner's help."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.contracts.partition import partition_of
+from shared.http.reads import Head, Logged
+from shared.mongo import Mongo
+from shared.runtime.log import Codec, log_id
+from shared.runtime.owned import LOG, PARTITIONS
+
+
+class DatabaseReader:
+    """Implements `shared.http.reads.Reader` for any service."""
+
+    def __init__(self, partitions: int, mongo: Mongo, codec: Codec) -> None:
+        self._partitions, self._mongo, self._codec = partitions, mongo, codec
+
+    async def head(self, customer_id: str) -> Head[Any]:
+        """The customer, known or not."""
+        number = partition_of(customer_id, self._partitions)
+        query = {"_id": {"$gte": log_id(number, customer_id, 0), "$lt": f"{number:02d}/{customer_id}0"}}
+        found = await self._mongo.find(LOG, query, fields={"entries": 0}, sort=[("_id", -1)], limit=1)
+        partition = await self._mongo.find(PARTITIONS, {"_id": number}, fields={"tick": 1})
+        tick = partition[0]["tick"] if partition else None
+        if not found:
+            return Head(None, 0, tick)
+        return Head(self._codec.load(found[0]), found[0]["version"], tick)
+
+    async def log(self, customer_id: str, before_rev: int | None, limit: int) -> Sequence[Logged]:
+        """At most `limit` log documents with a revision below `before_rev`, newest first."""
+        number = partition_of(customer_id, self._partitions)
+        last = f"{number:02d}/{customer_id}0" if before_rev is None else log_id(number, customer_id, before_rev)
+        query = {"_id": {"$gte": log_id(number, customer_id, 0), "$lt": last}}
+        found = await self._mongo.find(LOG, query, fields={"entries": 1}, sort=[("_id", -1)], limit=limit)
+        return [
+            Logged(
+                int(document["_id"].rsplit("/")[2]),
+                [entry["event"].encode() for entry in document["entries"] if "event" in entry],
+            )
+            for document in found
+        ]

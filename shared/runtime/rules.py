@@ -1,0 +1,78 @@
+"""What the runtime asks of a service: its rules, as the module itself, and which topics it reads."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct
+from pydantic import TypeAdapter
+
+from shared.contracts.records import Envelope, Fact
+from shared.rulebook.entry import Entry
+from shared.rulebook.programme import Programme
+
+
+class Heard(Struct, frozen=True):
+    """An event of a sister service, as its rules get it."""
+
+    service: str
+    envelope: Envelope
+    fact: Fact
+
+
+class Command(Struct, frozen=True):
+    """A request to the one writer of a customer. `body`: what the service's own adapter for `kind` made of it."""
+
+    command_id: str
+    kind: str
+    customer_id: str
+    sender: str
+    body: Any
+
+
+class Reply(Struct, frozen=True):
+    """The answer to a command: an HTTP status and a JSON body."""
+
+    status: int
+    body: Mapping[str, Any] | None = None
+
+
+class Rules(Protocol):
+    """A service's `rules` module. All of it is pure; `State` and what `Item` and `Memo` name are msgspec structs.
+
+    `State` has a `memory`. `FACTS` reads back every fact and note that the rules make. `decide` raises
+    `shared.rulebook.refused.Refused` for a bad record, and nothing else.
+    """
+
+    State: Any
+    Item: Any
+    Memo: Any
+    FACTS: TypeAdapter[Any]
+
+    def initial(self, customer_id: str, /) -> Any: ...
+
+    def keys(self, message: Any, /) -> tuple[str, ...]: ...
+
+    def now(self, state: Any, message: Any, tick: datetime | None, /) -> datetime: ...
+
+    def decide(self, state: Any, message: Any, programme: Programme, now: datetime, /) -> list[Entry]: ...
+
+    def evolve(self, state: Any, entry: Entry, /) -> Any: ...
+
+    def due_at(self, state: Any, programme: Programme, /) -> datetime | None: ...
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A service as the runtime runs it.
+
+    `inputs`: adapters of the outside topics that it reads. `sisters`: adapters of the facts that it takes from the
+    events of other services, by service; other types are noted and skipped. `commands`: adapters of the bodies of its
+    own commands, by type. `answer`: what a command is told, from the state after it and the entries it led to.
+    """
+
+    name: str
+    rules: Any
+    inputs: Mapping[str, TypeAdapter[Any]]
+    sisters: Mapping[str, TypeAdapter[Any]] = {}
+    commands: Mapping[str, TypeAdapter[Any]] = {}
+    answer: Any = None

@@ -1,0 +1,204 @@
+"""A service as a process: everything is wired here, started in order, and stopped within fifteen seconds."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import uvloop
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from fastapi import APIRouter
+from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from shared import log as logs
+from shared.contracts.topics import PROGRAMME, commands_topic, dead_letters_topic, events_topic
+from shared.http.app import guard, make_app
+from shared.http.probes import Probes
+from shared.http.reads import Reader
+from shared.http.server import listen, serve
+from shared.mongo import LIFETIME, Mongo, Unavailable
+from shared.rulebook.programme import Programme
+from shared.runtime.chores import Chores
+from shared.runtime.claims import Claims, Listener, MissingRecordsError
+from shared.runtime.commands import Commands, Waiting
+from shared.runtime.deadletters import DeadLetters
+from shared.runtime.health import Health
+from shared.runtime.inbox import Inbox
+from shared.runtime.loader import CorruptError, Loader
+from shared.runtime.log import Codec
+from shared.runtime.loop import Loop
+from shared.runtime.programmes import Programmes
+from shared.runtime.publisher import Publisher
+from shared.runtime.reader import DatabaseReader
+from shared.runtime.rebuild import Rebuilder
+from shared.runtime.rules import Service
+from shared.runtime.store import Store
+from shared.settings import Settings, load
+
+log = logs.get("service")
+SESSION_MS: Final = 10_000
+HEARTBEAT_MS: Final = 3_000
+Routes = Callable[[Reader[Any], Callable[[], Programme]], APIRouter]
+
+
+def run(service: Service, routes: Routes) -> None:
+    """Run a service until SIGTERM or SIGINT. Exits with a message when it cannot start or must not go on."""
+    settings = load(Settings)
+    logs.configure(service.name, settings.log_format, settings.log_level)
+    uvloop.run(_main(service, routes, settings))
+
+
+async def _main(service: Service, routes: Routes, settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await _serve(service, routes, settings, stop)
+    except (MissingRecordsError, CorruptError) as error:
+        log.critical("the service stops", reason=str(error))
+        raise SystemExit(f"{service.name}: {error}") from None
+
+
+async def _serve(service: Service, routes: Routes, settings: Settings, stop: asyncio.Event) -> None:
+    check = guard(settings)
+    socket = listen(settings.http_host, settings.http_port)
+    options = settings.aiokafka()
+    partitions = await _partitions(service, options, stop)
+    if partitions is None:
+        return
+    mongo = Mongo(settings.mongo_url.get_secret_value(), service.name)
+    await _warn_of_lifetime(mongo)
+    codec = Codec(service.rules)
+    health, waiting, store = Health(), Waiting(mongo), Store(mongo)
+    loader, publisher = Loader(mongo, service.rules, codec), Publisher(service.name, options)
+    programmes = Programmes(options)
+    commands = Commands(service.name, partitions, mongo, waiting, options)
+
+    def programme() -> Programme:
+        if programmes.current is None:
+            raise Unavailable("no programme was published yet")
+        return programmes.current
+
+    app = make_app(
+        service.name,
+        check,
+        Probes(live=health.live, ready=health.ready),
+        [routes(DatabaseReader(partitions, mongo, codec), programme)],
+        commands,
+    )
+    http = asyncio.create_task(serve(app, socket, stop))
+    broker: KafkaBroker | None = None
+    try:
+        await publisher.start()
+        await commands.start()
+        await programmes.start()
+        health.watch()
+        while programmes.current is None and not stop.is_set():
+            health.turned()
+            await asyncio.sleep(0.1)
+        health.programme = programmes.current is not None
+        if stop.is_set():
+            return
+        listener = Listener()
+        broker, consumer = await _consumer(service, settings, listener)
+        inbox = Inbox(service)
+        claims = Claims(inbox.topics, consumer, listener, store, loader, publisher, health)
+        rebuilder, letters = Rebuilder(mongo, service.rules, codec), DeadLetters(service, partitions, options)
+        chores = Chores(mongo, claims, loader, programmes, rebuilder, letters, health)
+        loop = Loop(
+            service, partitions, consumer, claims, store, loader, codec, publisher, programmes, chores, waiting, health
+        )
+        # A large cache makes Python's full collections long; nothing here is cyclic garbage by design.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        running = asyncio.create_task(loop.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping, http}, return_when=asyncio.FIRST_COMPLETED)
+        loop.stop()
+        await running
+    finally:
+        stop.set()
+        await http
+        if broker is not None:
+            await broker.stop()
+        await programmes.stop()
+        await commands.stop()
+        await publisher.stop()
+        await mongo.close()
+
+
+async def _consumer(service: Service, settings: Settings, listener: Listener) -> tuple[KafkaBroker, AIOKafkaConsumer]:
+    """A FastStream subscriber without a handler: it carries configuration and consumer, and starts no loop."""
+    broker = KafkaBroker(settings.kafka_bootstrap.split(","), security=_security(settings), logger=None)
+    subscriber = broker.subscriber(
+        *Inbox(service).topics,
+        group_id=service.name,
+        auto_offset_reset="none",
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
+        rebalance_timeout_ms=SESSION_MS,
+        max_poll_interval_ms=5 * 60_000,
+        fetch_max_wait_ms=100,
+        listener=listener,
+    )
+    listener.consumer = lambda: cast("AIOKafkaConsumer", subscriber.consumer)
+    await broker.start()
+    return broker, listener.consumer()
+
+
+def _security(settings: Settings) -> BaseSecurity:
+    options = settings.aiokafka()
+    context = options.get("ssl_context")
+    if settings.kafka_username is None or settings.kafka_password is None:
+        return BaseSecurity(ssl_context=context)
+    kinds: Mapping[str, Any] = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256, "PLAIN": SASLPlaintext}
+    return kinds[settings.kafka_sasl_mechanism](
+        username=settings.kafka_username,
+        password=settings.kafka_password.get_secret_value(),
+        ssl_context=context,
+        use_ssl=context is not None,
+    )
+
+
+async def _partitions(service: Service, options: Mapping[str, Any], stop: asyncio.Event) -> int | None:
+    """The number of partitions that all topics of a service share; `None` when it was stopped before Kafka answered."""
+    names = [*Inbox(service).topics, commands_topic(service.name), events_topic(service.name)]
+    names.append(dead_letters_topic(service.name))
+    while not stop.is_set():
+        admin = AIOKafkaAdminClient(**options)
+        try:
+            await admin.start()
+            found: Sequence[dict[str, Any]] = await admin.describe_topics(sorted({*names, PROGRAMME}))
+        except (KafkaConnectionError, KafkaError) as error:
+            log.warning("waiting for kafka", error=type(error).__name__)
+            await asyncio.sleep(1)
+            continue
+        finally:
+            await admin.close()
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
+        missing = [name for name in (*names, PROGRAMME) if not counts.get(name)]
+        if missing:
+            log.warning("waiting for topics", missing=sorted(set(missing)))
+            await asyncio.sleep(1)
+            continue
+        shared = {counts[name] for name in names}
+        if len(shared) > 1:
+            text = ", ".join(f"{name}: {counts[name]}" for name in sorted(set(names)))
+            raise SystemExit(f"{service.name}: all topics but programme need the same number of partitions: {text}")
+        return shared.pop()
+    return None
+
+
+async def _warn_of_lifetime(mongo: Mongo) -> None:
+    try:
+        seconds = await mongo.lifetime()
+    except Unavailable:
+        return
+    if seconds is not None and seconds > LIFETIME:
+        log.warning("transactionLifetimeLimitSeconds is high: a dead owner blocks its successor", seconds=seconds)

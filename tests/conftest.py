@@ -1,0 +1,68 @@
+"""The servers that tests run against: one stack for the whole run, and fresh ones for tests that break theirs."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.stack import Stack
+
+# Where the run keeps its stack; inherited by xdist's workers.
+FOLDER = "TEST_STACK_FOLDER"
+RUN = Path(__file__).parents[1] / ".run" / "tests"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = str(RUN / f"{os.getpid()}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = Path(os.environ[FOLDER])
+    if not hasattr(config, "workerinput") and (folder / "holder").exists():
+        os.kill(int((folder / "holder").read_text()), signal.SIGTERM)
+        while folder.exists():
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """A Kafka and a MongoDB, shared by all tests of the run: use customers of your own, and the ends of topics.
+
+    `stack.environment("turnover")` gives the settings of a service, `stack.kafka_options()` and `stack.mongo_url()`
+    those of an operator. Its servers belong to another process: to kill them, take a `fresh_stack`.
+    """
+    folder = Path(os.environ[FOLDER])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "start").open("w") as start, (folder / "log").open("ab") as log:
+        fcntl.flock(start, fcntl.LOCK_EX)  # the first worker starts it, the others wait
+        if not (folder / "holder").exists():
+            owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+            command = [sys.executable, "-m", "tests.holder", str(folder), str(owner)]
+            if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False).returncode:
+                pytest.fail("the local stack did not start; its output is above", pytrace=False)
+    return Stack.attach(folder / "stack")
+
+
+FreshStack = Callable[..., Coroutine[Any, Any, Stack]]
+
+
+@pytest.fixture
+async def fresh_stack(tmp_path: Path) -> AsyncIterator[FreshStack]:
+    """Starts a stack that belongs to this test alone: `stack = await fresh_stack(brokers=2, mongo_nodes=3)`."""
+    async with AsyncExitStack() as opened:
+
+        async def start(**options: Any) -> Stack:
+            return await opened.enter_async_context(Stack.start(tmp_path / "stack", **options))
+
+        yield start
+    shutil.rmtree(tmp_path / "stack", ignore_errors=True)
