@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help setup run demo up down test bench chaos lock
+.PHONY: help setup run demo up down test check-types check-rest bench chaos lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,12 +39,17 @@ down: $(READY) ## stop what `make up` started
 	@$(BIN)/python -m deploy.local down
 
 test: $(READY) ## lint, types, imports, schemas and all tests
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
-	@$(BIN)/deptry .
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going check-types check-rest
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile
+
+check-types:
 	@$(BIN)/pyright --warnings
-	@$(BIN)/python -m shared.contracts check
-	@$(BIN)/pytest
+
+check-rest:
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+	@$(BIN)/python -m shared.contracts.export --check
 
 bench: $(READY) ## measure, print a table, write .run/bench.json
 	@$(BIN)/python -m tests.bench

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions
@@ -21,6 +21,7 @@ from pymongo.read_concern import ReadConcern
 
 Document = dict[str, Any]
 LIFETIME: Final = 5  # seconds that an owner's dead transaction may block its successor
+_CODEC: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _MAJORITY: Final = WriteConcern("majority", j=True)
 _SNAPSHOT: Final = ReadConcern("snapshot")
 _TRANSIENT: Final = "TransientTransactionError"
@@ -66,7 +67,9 @@ class Session:
 
     async def delete(self, collection: str, first: str, last: str) -> None:
         """Delete every document with first <= `_id` <= last."""
-        await self._mongo.collection(collection).delete_many({"_id": {"$gte": first, "$lte": last}}, session=self._session)
+        await self._mongo.collection(collection).delete_many(
+            {"_id": {"$gte": first, "$lte": last}}, session=self._session
+        )
 
     async def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
         """What a query finds in the transaction's snapshot."""
@@ -89,7 +92,7 @@ class Mongo:
             w="majority",
             journal=True,
         )
-        self.database = self._client.get_database(database, codec_options=CodecOptions(tz_aware=True, tzinfo=UTC))
+        self.database = self._client.get_database(database, codec_options=_CODEC)
 
     def collection(self, name: str) -> AsyncIOMotorCollection[Document]:
         return self.database[name]
@@ -100,7 +103,7 @@ class Mongo:
 
     async def lifetime(self) -> int | None:
         """Seconds after which the server ends an open transaction; `None` where this user may not ask."""
-        with _translated():
+        with _Translated():
             try:
                 reply = await self._client.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
             except OperationFailure:
@@ -117,19 +120,21 @@ class Mongo:
         limit: int = 0,
     ) -> list[Document]:
         """What a query finds, on the primary."""
-        with _translated():
+        with _Translated():
             cursor = self.collection(collection).find(query, fields, limit=limit)
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
-    async def stream(self, collection: str, query: Document, sort: Sequence[tuple[str, int]]) -> AsyncIterator[Document]:
+    async def stream(
+        self, collection: str, query: Document, sort: Sequence[tuple[str, int]]
+    ) -> AsyncIterator[Document]:
         """The same, one after the other, for what is too much to hold."""
-        with _translated():
+        with _Translated():
             async for document in self.collection(collection).find(query).sort(list(sort)):
                 yield document
 
     async def insert_missing(self, collection: str, document: Document) -> None:
         """Insert a document unless there is one with its `_id`."""
-        with _translated():
+        with _Translated():
             rest = {name: value for name, value in document.items() if name != "_id"}
             await self.collection(collection).update_one({"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
 
@@ -138,9 +143,13 @@ class Mongo:
 
         Waits for a transaction that is open on it, whose commit is then refused.
         """
-        with _translated():
+        with _Translated():
             return await self.collection(collection).find_one_and_update(
-                {"_id": key}, {"$inc": {"epoch": 1}, "$setOnInsert": fresh}, upsert=True, return_document=True, maxTimeMS=15_000
+                {"_id": key},
+                {"$inc": {"epoch": 1}, "$setOnInsert": fresh},
+                upsert=True,
+                return_document=True,
+                maxTimeMS=15_000,
             )
 
     async def transact(self, work: Callable[[Session], Awaitable[None]]) -> None:
@@ -149,7 +158,7 @@ class Mongo:
         Raises `Transient` when it came to nothing, `Duplicate`, `Unavailable`, or what `work` raises. A commit whose
         outcome is unknown is sent again until it is known.
         """
-        with _translated():
+        with _Translated():
             async with await self._client.start_session() as session:
                 session.start_transaction(read_concern=_SNAPSHOT, write_concern=_MAJORITY, max_commit_time_ms=10_000)
                 try:
@@ -173,13 +182,11 @@ class Mongo:
 
 
 async def _abort(session: AsyncIOMotorClientSession) -> None:
-    try:
+    with suppress(PyMongoError):  # the server ends it by itself
         await session.abort_transaction()
-    except PyMongoError:
-        pass  # the server ends it by itself
 
 
-class _translated:
+class _Translated:
     """Turns the driver's errors into ours; a class, because a generator's context manager costs more."""
 
     def __enter__(self) -> None: ...

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from deploy.cli import kafka, retail
 from deploy.cli.clock import moment, newest_tick, written
 from deploy.cli.progress import Bar
 from deploy.cli.source import Input, Outgoing, Tally, in_background, json_lines, raw_lines
 from deploy.cli.trouble import Trouble, notes, results
-
-SHOWN: Final = 20  # bad lines that are printed one by one
 
 
 def records(source: Input, tally: Tally, raw: bool) -> Iterator[list[Outgoing]]:
@@ -38,16 +36,12 @@ async def replay(options: dict[str, Any], name: str, raw: bool = False) -> bool:
     results.print(f"{count:,} records published, {rate:,.0f}/s", highlight=False)
     for what, skipped in tally.skipped.items():
         results.print(f"{skipped:,} {what} skipped", highlight=False)
-    _tell_bad(tally.bad)
+    for fault in tally.faults:
+        notes.print(f"not sent: {fault}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if more := tally.bad - len(tally.faults):
+        notes.print(f"not sent: {more:,} more lines", style="red", highlight=False)
     await _warn_of_clock(options, oldest)
     return not tally.bad
-
-
-def _tell_bad(bad: list[str]) -> None:
-    for line in bad[:SHOWN]:
-        notes.print(f"not sent: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
-    if len(bad) > SHOWN:
-        notes.print(f"not sent: {len(bad) - SHOWN:,} more lines", style="red", highlight=False)
 
 
 async def _warn_of_clock(options: dict[str, Any], oldest: str) -> None:

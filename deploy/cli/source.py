@@ -28,6 +28,7 @@ TOPICS: Final = {
 }
 CHUNK: Final = 256 * 1024
 LONGEST: Final = 1024 * 1024 - 1024  # bytes of a line: more than that Kafka does not take
+SHOWN: Final = 20  # bad lines that are told one by one
 AHEAD: Final = 4  # blocks that are read before the first of them is sent
 
 
@@ -42,14 +43,22 @@ class Outgoing(NamedTuple):
 
 @dataclass
 class Tally:
-    """What became of the input: things skipped by the rules, by name; and lines that could not be sent."""
+    """What became of the input: things that the contract says to leave out, counted by name; and lines that could not
+    be sent, of which the first are kept in words."""
 
     skipped: dict[str, int] = field(default_factory=dict[str, int])
-    bad: list[str] = field(default_factory=list[str])
+    bad: int = 0
+    faults: list[str] = field(default_factory=list[str])
 
     def skip(self, what: str) -> None:
         """Count one that the contract says to leave out."""
         self.skipped[what] = self.skipped.get(what, 0) + 1
+
+    def refuse(self, number: int, reason: object) -> None:
+        """Note a line that cannot be sent."""
+        self.bad += 1
+        if self.bad <= SHOWN:
+            self.faults.append(f"line {number}: {reason}")
 
 
 class Shape(msgspec.Struct):
@@ -126,7 +135,7 @@ def json_lines(blocks: Iterable[bytes], tally: Tally) -> Iterator[list[Outgoing]
             try:
                 records.append(_outgoing(decode(line), line))
             except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
-                tally.bad.append(f"line {number}: {'not UTF-8' if isinstance(error, UnicodeError) else error}")
+                tally.refuse(number, "not UTF-8" if isinstance(error, UnicodeError) else error)
         yield records
 
 

@@ -18,7 +18,7 @@ results = Console()
 notes = Console(stderr=True)
 
 
-class Trouble(Exception):  # noqa: N818 - to the user it is no error of the program
+class Trouble(Exception):
     """A reason to stop that the user can do something about; its text is the whole message."""
 
 

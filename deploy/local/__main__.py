@@ -1,25 +1,26 @@
 """`python -m deploy.local run | up | down`, which is what make calls."""
 
+import importlib
+import logging
 import sys
 
-from rich.console import Console
-
-from deploy.cli.trouble import Trouble
-from deploy.local import commands
+from deploy.local.background import console
 from deploy.local.errors import StackError
 
-COMMANDS = {"run": commands.run, "up": commands.up, "down": commands.down, "hold": commands.hold}
+# Command -> the module that has it, loaded when it is called: the system's takes seconds.
+COMMANDS = {"up": "background", "down": "background", "run": "foreground", "hold": "foreground"}
 
 
 def main() -> None:
     """Do what the first argument says; trouble is told in words, without a traceback."""
-    command = COMMANDS.get(" ".join(sys.argv[1:]))
-    if command is None:
+    name = " ".join(sys.argv[1:])
+    if name not in COMMANDS:
         raise SystemExit(__doc__)
+    logging.disable()  # libraries tell what they retry; what stays wrong is raised
     try:
-        command()
-    except (StackError, Trouble) as trouble:
-        Console(stderr=True).print(str(trouble), markup=False, highlight=False, soft_wrap=True)
+        getattr(importlib.import_module(f"deploy.local.{COMMANDS[name]}"), name)()
+    except StackError as trouble:
+        console.print(str(trouble), markup=False, soft_wrap=True)
         raise SystemExit(1) from None
 
 

@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from testcontainers.core.container import DockerContainer
-
 from deploy.local import mongo
 from deploy.local.errors import StackError
 
@@ -46,14 +44,17 @@ def available() -> bool:
 class Container:
     """A server in a container, with what `Child` offers."""
 
-    def __init__(self, name: str, image: str, script: str, folder: Path, port: int, env: dict[str, str]) -> None:
+    def __init__(self, name: str, image: str, script: str, folder: Path, ports: list[int], env: dict[str, str]) -> None:
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415  half a second, for Docker alone
+
         self.name = name
         self._container = (
             DockerContainer(image, user=f"{os.getuid()}:{os.getgid()}", entrypoint=["bash", "-c"])
             .with_command([script])
             .with_volume_mapping(str(folder), str(folder), "rw")
-            .with_bind_ports(port, port)
         )
+        for port in ports:
+            self._container.with_bind_ports(port, port)
         for key, value in env.items():
             self._container.with_env(key, value)
 
@@ -84,6 +85,16 @@ class Container:
         if (container := self._docker()) is not None:
             container.kill()
 
+    def freeze(self) -> None:
+        """Stop it from running."""
+        if (container := self._docker()) is not None:
+            container.pause()
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        if (container := self._docker()) is not None:
+            container.unpause()
+
     def last_words(self, lines: int = 15) -> str:
         """The end of what it has written."""
         container = self._docker()
@@ -93,18 +104,16 @@ class Container:
         return self._container.get_wrapped_container()
 
 
-def broker(properties: Path, formatting: list[str], port: int) -> Container:
-    """One Kafka broker with these settings."""
-    tool = " ".join(f"'{part}'" for part in formatting)
-    script = KAFKA_SCRIPT.format(format=tool, properties=properties)
-    return Container("kafka-1", KAFKA_IMAGE, script, properties.parent, port, {})
+def broker(properties: Path, ports: list[int]) -> Container:
+    """One Kafka broker with these settings. `ports`: its own and the controller's."""
+    return Container("kafka-1", KAFKA_IMAGE, KAFKA_SCRIPT.format(properties=properties), properties.parent, ports, {})
 
 
 def member(folder: Path, data: Path, key: Path, port: int, password: str) -> Container:
     """A replica set of one, with its operator."""
     arguments = " ".join(mongo.arguments(data, key, port, host="0.0.0.0"))  # noqa: S104  inside its container
     script = MONGO_SCRIPT.format(arguments=arguments, port=port, set=mongo.REPLICA_SET)
-    return Container("mongod-1", MONGO_IMAGE, script, folder, port, {"OPS_PASSWORD": password})
+    return Container("mongod-1", MONGO_IMAGE, script, folder, [port], {"OPS_PASSWORD": password})
 
 
 def check(brokers: int, nodes: int) -> None:

@@ -6,9 +6,10 @@ import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import create_conn
+from aiokafka.conn import create_conn  # pyright: ignore[reportUnknownVariableType]
 from aiokafka.errors import KafkaError
 
 from deploy.local import kafka_admin
@@ -123,7 +124,7 @@ async def operators(controller: int, passwords: dict[str, str]) -> None:
     """Let `ops` and the brokers log in: on an empty cluster only the controller, which has a login of its own, can."""
     async with asyncio.timeout(READY_WITHIN):
         await _listens(controller)
-        connection = await create_conn(
+        connection: Any = await create_conn(
             "127.0.0.1",
             controller,
             security_protocol="SASL_PLAINTEXT",

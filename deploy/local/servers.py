@@ -32,10 +32,9 @@ class Layout:
         return len(self.kafka) - 1
 
 
-def _docker(layout: Layout) -> bool:
+def in_containers() -> bool:
     """Whether servers run in containers here; refuses where they run in no way."""
     if containers.available():
-        containers.check(layout.brokers, len(layout.mongo))
         return True
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise StackError(
@@ -48,7 +47,7 @@ def _docker(layout: Layout) -> bool:
 
 async def brokers(made: list[Server], folder: Path, layout: Layout, password: str, keep: int) -> None:
     """Start Kafka. `made` gets the servers, one by one; `keep`: the lock that children hold."""
-    docker = _docker(layout)
+    docker = in_containers()
     classpath = "" if docker else await asyncio.to_thread(jars.classpath)
     for node in range(1, layout.brokers + 1):
         home = folder / f"kafka-{node}"
@@ -64,7 +63,9 @@ async def brokers(made: list[Server], folder: Path, layout: Layout, password: st
 
 def members(made: list[Server], folder: Path, layout: Layout, key: Path, password: str, keep: int) -> None:
     """Start MongoDB. `made` gets the servers, one by one; `keep`: the lock that children hold."""
-    docker = _docker(layout)
+    docker = in_containers()
+    if docker:
+        containers.check(layout.brokers, len(layout.mongo))
     for node, port in enumerate(layout.mongo, 1):
         data = folder / f"mongod-{node}"
         data.mkdir(exist_ok=True)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
 from deploy.local import kafka, keys, lock, mongo, ports, provision, servers, tokens
 from deploy.local.errors import StackError
 from deploy.local.servers import Layout, Server
@@ -48,25 +51,25 @@ class Stack:
         """The stack that another process has started in that folder."""
         folder = folder.absolute()
         secrets = keys.load(folder, list(provision.PRINCIPALS))
-        return Stack(folder, secrets, None if _given() else Layout(**json.loads((folder / "stack.json").read_text())))
+        return Stack(folder, secrets, None if given() else Layout(**json.loads((folder / "stack.json").read_text())))
 
     @property
     def kafka_bootstrap(self) -> str:
         """Addresses of the brokers."""
         if self.layout is None:
-            return _given()["KAFKA_BOOTSTRAP"]
+            return given()["KAFKA_BOOTSTRAP"]
         return ",".join(f"127.0.0.1:{port}" for port in self.layout.kafka[:-1])
 
     def mongo_url(self, user: str = "ops", database: str = "") -> str:
         """Address of MongoDB with that user's login."""
         if self.layout is None:
-            return _given()["MONGO_URL"]
+            return given()["MONGO_URL"]
         return mongo.url(self.layout.mongo, user, self.keys.passwords[user], database)
 
     def environment(self, role: str) -> dict[str, str]:
         """The settings (PERKSTREAM_...) of a service, or of `ops`, `pos`, `crm`, `clock`, `programme`."""
         if self.layout is None:
-            settings = _given()
+            settings = given()
         else:
             settings = {
                 "KAFKA_BOOTSTRAP": self.kafka_bootstrap,
@@ -108,7 +111,7 @@ def options(environment: dict[str, str]) -> dict[str, Any]:
     return KafkaSettings.model_validate(fields).aiokafka()
 
 
-def _given() -> dict[str, str]:
+def given() -> dict[str, str]:
     """The settings that the environment brings, when it brings addresses of both servers."""
     found = {name: os.environ[PREFIX + name] for name in GIVEN if os.environ.get(PREFIX + name)}
     if not found:
@@ -125,9 +128,9 @@ async def _start(folder: Path, brokers: int, nodes: int, partitions: int, wipe: 
         if wipe:
             shutil.rmtree(folder, ignore_errors=True)
         secrets = keys.load(folder, list(provision.PRINCIPALS))
-        if _given():
+        if given():
             stack = Stack(folder, secrets, None)
-            await provision.topics(stack.kafka_options(), partitions)
+            await _provision_given(stack, partitions)
             yield stack
             return
         layout = _layout(folder, brokers, nodes, partitions)
@@ -137,6 +140,15 @@ async def _start(folder: Path, brokers: int, nodes: int, partitions: int, wipe: 
             yield stack
         finally:
             await asyncio.gather(_stop_kafka(stack), *(member.stop() for member in stack.mongod))
+
+
+async def _provision_given(stack: Stack, partitions: int) -> None:
+    try:
+        await provision.topics(stack.kafka_options(), partitions)
+        await provision.databases(stack.mongo_url())
+    except (KafkaError, PyMongoError) as problem:
+        names = " and ".join(PREFIX + name for name in GIVEN)
+        raise StackError(f"The servers that {names} name cannot be used: {problem}") from None
 
 
 async def _stop_kafka(stack: Stack) -> None:
@@ -170,7 +182,8 @@ async def _run(stack: Stack, layout: Layout, keep: int) -> None:
     async def run_mongo() -> None:
         servers.members(stack.mongod, stack.folder, layout, stack.keys.mongo_key_file, passwords["ops"], keep)
         await mongo.ready(layout.mongo, passwords["ops"])
-        await provision.databases(stack.mongo_url(), passwords)
+        await provision.databases(stack.mongo_url())
+        await provision.users(stack.mongo_url(), passwords)
 
     async def run_kafka() -> None:
         await servers.brokers(stack.brokers, stack.folder, layout, passwords["broker"], keep)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.cli import programme
+from deploy.cli.trouble import Trouble
 from deploy.local import ports
+from deploy.local.errors import StackError
 from deploy.local.service import Service
 from deploy.local.stack import Stack
 
@@ -53,7 +55,10 @@ class System:
 async def _start(folder: Path, wipe: bool, modules: Mapping[str, str]) -> AsyncGenerator[System, None]:
     async with Stack.start(folder, wipe=wipe) as stack:
         if not await programme.published(stack.kafka_options()):
-            await programme.publish(stack.kafka_options(), PROGRAMME)
+            try:
+                await programme.publish(stack.kafka_options(), PROGRAMME)
+            except Trouble as refused:
+                raise StackError(str(refused)) from None
         services = _services(stack, modules)
         supervisors = [asyncio.create_task(service.supervise()) for service in services.values()]
         try:

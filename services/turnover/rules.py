@@ -1,6 +1,5 @@
 """How purchases and returns become turnover and tiers: what a message leads to, without I/O and without a clock."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -8,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.turnover import purchases, tiers
-from services.turnover.purchases import Awaited, Bought, Item, Purchase, Return, Returned, Taken, micros, moment
+from services.turnover.purchases import Awaited, Bought, Item, Purchase, Return, Returned, Taken, moment
 from services.turnover.settling import due_at, settle, tier_changed
 from services.turnover.state import FACTS, Memo, ReturnWaits, State, evolve
 from services.turnover.tiers import Place, Sums
@@ -49,15 +48,20 @@ def now(state: State, message: Message, tick: datetime | None) -> datetime:
     at = message.now if isinstance(message, Tick) else message.occurred_at
     if tick is not None and tick > at:
         at = tick
-    return at if state.clock is None or micros(at) >= state.clock else moment(state.clock)
+    return state.clock if state.clock is not None and state.clock > at else at
 
 
 def decide(state: State, message: Message, programme: Programme, now: datetime) -> list[Entry]:
     """What a message leads to: nothing when it came before; raises `Refused` for a bad record."""
-    if isinstance(message, Tick):
-        return settle(state, programme, now, review=True)[1]
-    digest, known = purchases.digest(message), state.memory.get(keys(message)[0])
-    if isinstance(known, Bought | Purchase | Returned):
+    match message:
+        case PurchaseCompleted():
+            key = purchases.purchase_key(message.store_id, message.purchase_id)
+        case PurchaseReturned():
+            key = purchases.return_key(message.store_id, message.return_id)
+        case _:
+            return settle(state, programme, now, review=True)[1]
+    digest, known = purchases.digest(message), state.memory.get(key)
+    if known is not None and not isinstance(known, Awaited):
         if known.digest == digest:
             return []
         raise Refused(f"conflict: {_named(message)} came before with other content")
@@ -68,9 +72,8 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
     found = tiers.sums(state.years, state.days, programme, now)
     scene = Scene(state, programme, programme.in_force(now) or judge, now, found)
     if isinstance(message, PurchaseCompleted):
-        item = purchases.bought(message, digest, programme)
-        return [*due, *_sold(scene, message, judge, item, known.returns if isinstance(known, Awaited) else [])]
-    return [*due, *_returned(scene, purchases.returned(message, digest, programme), judge)]
+        return due + _sold(scene, message, judge, purchases.bought(message, digest, programme), key)
+    return due + _returned(scene, purchases.returned(message, digest, programme), judge, key)
 
 
 class Scene(Struct, frozen=True):
@@ -83,62 +86,61 @@ class Scene(Struct, frozen=True):
     sums: Sums
 
 
-def _sold(
-    scene: Scene, sale: PurchaseCompleted, judge: Version, item: Bought | Purchase, waiting: list[Return]
-) -> Iterator[Entry]:
+def _sold(scene: Scene, sale: PurchaseCompleted, judge: Version, item: Bought | Purchase, key: str) -> list[Entry]:
     """A purchase counts, then what was returned of it before it came. `judge`: the version of the purchase."""
-    place = tiers.place(scene.programme, sale.occurred_at, scene.now)
+    at, cause = sale.occurred_at, Cause(type=sale.type, id=f"{sale.store_id}/{sale.purchase_id}")
+    place = tiers.place(scene.programme, at, scene.now)
     counted = purchases.remaining(item, scene.programme)
-    taken = list(_take_all(item, waiting, scene.programme))
+    waiting = scene.state.memory.get(key)
+    taken = _take_all(item, waiting.returns, scene.programme) if isinstance(waiting, Awaited) else []
     found = scene.sums.plus(place, counted)
-    after = found.plus(place, -sum([one.counted or 0 for one in taken]))
+    after = found.plus(place, -sum([one.counted or 0 for _, one in taken])) if taken else found
     held = tiers.held(scene.rules, after)
-    cause = Cause(type=sale.type, id=f"{sale.store_id}/{sale.purchase_id}")
     fact = TurnoverRecorded(
         purchase_id=sale.purchase_id,
         store_id=sale.store_id,
         redemption_id=sale.redemption_id,
         amount_minor=counted,
         year=place.year,
-        late=sale.occurred_at < scene.now,
+        late=at < scene.now,
         skus=tuple(dict.fromkeys([line.sku for line in sale.lines])),
         tier=_tier(scene) if judge is scene.rules else judge.tiers[tiers.held(judge, scene.sums)],
         standing=tiers.standing(scene.programme, scene.rules, found, held),
     )
-    items: dict[str, Item] = {purchases.purchase_key(sale.store_id, sale.purchase_id): item}
-    memo = Memo(items=items, day=place.day, clock=_ahead(scene, sale.occurred_at))
-    yield Entry(fact, sale.occurred_at, cause, judge.number, memo)
-    for back, one in zip(waiting, taken, strict=True):
+    memo = Memo({key: item}, place.day, clock=_ahead(scene, at))
+    entries = [Entry(fact, at, cause, judge.number, memo)]
+    for back, one in taken:
         found = found.plus(place, -(one.counted or 0))
-        yield from _taken(scene, back, one, judge, place, found, held, Memo())
-    yield from _moved(scene, after, "turnover", sale.occurred_at, cause)
+        entries += _taken(scene, back, one, judge, place, found, held, Memo())
+    return entries + _moved(scene, after, held, "turnover", at, cause)
 
 
-def _returned(scene: Scene, back: Return, judge: Version) -> Iterator[Entry]:
+def _returned(scene: Scene, back: Return, judge: Version, key: str) -> list[Entry]:
     """A return counts where its purchase does, waits for it, or counts in its own place when it names none."""
     at, cause = moment(back.at), _cause(back)
-    items: dict[str, Item] = {purchases.return_key(back.store_id, back.return_id): Returned(back.digest)}
-    memo = Memo(items=items, clock=_ahead(scene, at))
+    items: dict[str, Item] = {key: Returned(back.digest)}
+    memo = Memo(items, clock=_ahead(scene, at))
     if back.named is None:
         one, origin = purchases.take_unnamed(back, scene.programme), at
     else:
         known = scene.state.memory.get(back.named)
         if not isinstance(known, Bought | Purchase):
             items[back.named] = Awaited([*known.returns, back] if isinstance(known, Awaited) else [back])
-            yield Entry(ReturnWaits(return_id=back.return_id), at, cause, None, memo)
-            return
+            return [Entry(ReturnWaits(return_id=back.return_id), at, cause, None, memo)]
         one, origin = purchases.take_back(known, back, scene.programme), moment(known.at)
         judge = scene.programme.in_force(origin) or judge
     place = tiers.place(scene.programme, origin, scene.now)
     after = scene.sums.plus(place, -(one.counted or 0))
-    yield from _taken(scene, back, one, judge, place, after, tiers.held(scene.rules, after), memo)
-    yield from _moved(scene, after, "return", at, cause)
+    held = tiers.held(scene.rules, after)
+    entries = _taken(scene, back, one, judge, place, after, held, memo)
+    return entries + _moved(scene, after, held, "return", at, cause)
 
 
 def _taken(
     scene: Scene, back: Return, one: Taken, judge: Version, place: Place, found: Sums, held: int, memo: Memo
-) -> Iterator[Entry]:
+) -> list[Entry]:
     """What becomes of a return: one part may count, and one be refused. `found`: the sums after it."""
+    entries: list[Entry] = []
     at, cause = moment(back.at), _cause(back)
     if one.counted is not None:
         fact = TurnoverReduced(
@@ -153,7 +155,7 @@ def _taken(
             standing=tiers.standing(scene.programme, scene.rules, found, held),
         )
         items = {**memo.items, back.named: one.purchase} if back.named and one.purchase else memo.items
-        yield Entry(fact, at, cause, judge.number, replace(memo, items=items, day=place.day))
+        entries.append(Entry(fact, at, cause, judge.number, replace(memo, items=items, day=place.day)))
         memo = Memo()
     if one.reason is not None:
         refusal = ReturnRefused(
@@ -163,20 +165,21 @@ def _taken(
             excess_minor=one.excess,
             reason=one.reason,
         )
-        yield Entry(refusal, at, cause, judge.number, memo)
+        entries.append(Entry(refusal, at, cause, judge.number, memo))
+    return entries
 
 
 def _moved(
-    scene: Scene, after: Sums, reason: Literal["turnover", "return"], at: datetime, cause: Cause
-) -> Iterator[Entry]:
+    scene: Scene, after: Sums, held: int, reason: Literal["turnover", "return"], at: datetime, cause: Cause
+) -> list[Entry]:
     """The tier is set once, after all that the record brings."""
-    change = tier_changed(scene.state, scene.programme, scene.rules, after, reason)
-    if change is not None:
-        yield Entry(change, at, cause, scene.rules.number)
+    change = tier_changed(scene.state, scene.programme, scene.rules, after, held, reason)
+    return [] if change is None else [Entry(change, at, cause, scene.rules.number)]
 
 
-def _take_all(item: Bought | Purchase, waiting: list[Return], programme: Programme) -> Iterator[Taken]:
+def _take_all(item: Bought | Purchase, waiting: list[Return], programme: Programme) -> list[tuple[Return, Taken]]:
     """What becomes of the returns that waited for a purchase, in the order in which they came."""
+    found: list[tuple[Return, Taken]] = []
     for back in waiting:
         try:
             one = purchases.take_back(item, back, programme)
@@ -185,17 +188,17 @@ def _take_all(item: Bought | Purchase, waiting: list[Return], programme: Program
             # a dead letter: it is refused, at an amount that nobody knows.
             one = Taken(item, None, worth=0, reason="fx_rate")
         item = one.purchase or item
-        yield one
+        found.append((back, one))
+    return found
 
 
 def _tier(scene: Scene) -> str:
     return scene.state.tier or scene.rules.tiers[0]
 
 
-def _ahead(scene: Scene, at: datetime) -> int | None:
+def _ahead(scene: Scene, at: datetime) -> datetime | None:
     """The customer's now, where neither state nor record tells it: a tick was later than both."""
-    clock = micros(scene.now) if scene.now > at else None
-    return None if clock == scene.state.clock else clock
+    return None if scene.now in (at, scene.state.clock) else scene.now
 
 
 def _cause(back: Return) -> Cause:

@@ -1,11 +1,9 @@
 """What the clock and new versions of the programme change by themselves: years turn, days leave, tiers move."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from services.turnover import tiers
-from services.turnover.purchases import moment
 from services.turnover.state import Memo, State, evolve
 from services.turnover.tiers import Sums
 from shared.contracts.records import Cause
@@ -14,6 +12,7 @@ from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
 
 _INSTANT: Final = timedelta(microseconds=1)
+Reason = Literal["turnover", "return", "year_end", "programme"]
 
 
 def due_at(state: State, programme: Programme) -> datetime | None:
@@ -21,14 +20,14 @@ def due_at(state: State, programme: Programme) -> datetime | None:
     if state.clock is None:
         return None
     calendar = programme.calendar
-    new_year = calendar.start_of_year(calendar.year(moment(state.clock)) + 1)
+    new_year = calendar.start_of_year(calendar.year(state.clock) + 1)
     return min(new_year, calendar.start_of_day(tiers.leaves(min(state.days)))) if state.days else new_year
 
 
 def settle(state: State, programme: Programme, now: datetime, *, review: bool = False) -> tuple[State, list[Entry]]:
     """What fell due up to and with `now`, instant by instant, and the state after it.
 
-    `review`: look at the tier even where time alone changes nothing, because the programme may be a new one.
+    `review`: look at the tier even under a programme of one version, which may be a new one.
     """
     entries: list[Entry] = []
     for instant in _instants(state, programme, now, review or len(programme.versions) > 1):
@@ -39,14 +38,9 @@ def settle(state: State, programme: Programme, now: datetime, *, review: bool = 
 
 
 def tier_changed(
-    state: State,
-    programme: Programme,
-    version: Version,
-    found: Sums,
-    reason: Literal["turnover", "return", "year_end", "programme"],
+    state: State, programme: Programme, version: Version, found: Sums, tier: int, reason: Reason
 ) -> TierChanged | None:
-    """The change to the tier that these sums hold, if that is another than the one held so far."""
-    tier = tiers.held(version, found)
+    """The change to `tier`, if that is another than the one held so far."""
     before, after = state.tier or version.tiers[0], version.tiers[tier]
     if before == after:
         return None
@@ -59,20 +53,21 @@ def tier_changed(
     )
 
 
-def _instants(state: State, programme: Programme, now: datetime, review: bool) -> Sequence[datetime]:
+def _instants(state: State, programme: Programme, now: datetime, review: bool) -> list[datetime]:
     """The instants up to `now` at which something may change, in order of time; nearly always none."""
-    if state.clock is None:
-        return ()
-    since, calendar = moment(state.clock), programme.calendar
-    years = range(calendar.year(since) + 1, calendar.year(now) + 1)
-    if not (years or review or state.days):
-        return ()
-    instants = {calendar.start_of_year(year) for year in years}
-    instants.update(calendar.start_of_day(tiers.leaves(day)) for day in state.days)
-    instants.update(version.starts for version in programme.starting(since, now))
+    due, since = due_at(state, programme), state.clock
+    if due is None or since is None:
+        return []
+    instants: set[datetime] = set()
+    if review:
+        instants.update(version.starts for version in programme.starting(since, now))
     if review and _outdated(state, programme, since):
         instants.add(since)
-    return sorted(instant for instant in instants if instant <= now)
+    if due <= now:
+        start_of_year, year_of = programme.calendar.start_of_year, programme.calendar.year
+        instants.update(start_of_year(year) for year in range(year_of(since) + 1, year_of(now) + 1))
+        instants.update(programme.calendar.start_of_day(tiers.leaves(day)) for day in state.days)
+    return sorted(instant for instant in instants if instant <= now) if instants else []
 
 
 def _outdated(state: State, programme: Programme, since: datetime) -> bool:
@@ -91,21 +86,22 @@ def _turn(state: State, programme: Programme, instant: datetime) -> list[Entry]:
         return []
     year, today = calendar.year(instant), calendar.day(instant)
     left = [day for day in state.days if tiers.leaves(day) <= today]
-    turned = calendar.year(moment(state.clock)) < year
+    turned = calendar.year(state.clock) < year
     found = tiers.sums(state.years, state.days, programme, instant)
-    by_clock = Cause(type="Clock", id=instant.isoformat())
+    tier = tiers.held(version, found)
+    by_clock = Cause(type="Clock", id=instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
     entries: list[Entry] = []
     if turned or left:
-        closed = state.years.get(str(year - 1))
+        closed = state.years.get(year - 1)
         fact = YearTurned(
-            standing=tiers.standing(programme, version, found, tiers.held(version, found)),
+            standing=tiers.standing(programme, version, found, tier),
             closed=Closed(year=year - 1, turnover_minor=max(0, closed.net) if closed else 0) if turned else None,
         )
         entries.append(Entry(fact, instant, by_clock, version.number, Memo(left=left) if left else None))
     # At a New Year that brings a version too, the version is the reason only if the year alone moves nothing.
     earlier = programme.in_force(instant - _INSTANT) or version
-    moved = bool(entries) and tier_changed(state, programme, earlier, found, "year_end") is not None
-    change = tier_changed(state, programme, version, found, "year_end" if moved else "programme")
+    moved = bool(entries) and earlier.tiers[tiers.held(earlier, found)] != (state.tier or earlier.tiers[0])
+    change = tier_changed(state, programme, version, found, tier, "year_end" if moved else "programme")
     if change is not None:
         cause = by_clock if moved else Cause(type="Programme", id=str(version.number))
         entries.append(Entry(change, instant, cause, version.number))

@@ -1,13 +1,14 @@
 """What turnover knows of a customer, and how an entry of the log changes it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import Field, TypeAdapter
 
-from services.turnover.purchases import Item, micros
+from services.turnover.purchases import Item
 from services.turnover.tiers import Year
 from shared.contracts.records import Id
 from shared.contracts.turnover import TierChanged, TurnoverFact, TurnoverRecorded, TurnoverReduced, YearTurned
@@ -18,14 +19,14 @@ from shared.rulebook.memory import Memory
 class State(Struct, frozen=True):
     """What is known of a customer. Amounts are minor units of the programme's currency.
 
-    `clock`: the customer's now when something last happened, in microseconds since 1970; `None`: nothing ever did.
+    `clock`: the customer's now when something last happened; `None`: nothing ever did.
     `tier`: held since then; `None`: the first. `years`: by calendar year, those with a purchase or return. `days`: the
     nets of a rolling window's local days (ISO), those that are not zero; empty where turnover is counted by year.
     """
 
-    clock: int | None = None
+    clock: datetime | None = None
     tier: str | None = None
-    years: dict[str, Year] = {}
+    years: dict[int, Year] = {}
     days: dict[str, int] = {}
     memory: Memory = Memory()
 
@@ -40,7 +41,7 @@ class Memo(Struct, frozen=True, omit_defaults=True):
     items: dict[str, Item] = {}
     day: str | None = None
     left: list[str] = []
-    clock: int | None = None
+    clock: datetime | None = None
 
 
 class ReturnWaits(Note):
@@ -54,15 +55,15 @@ FACTS: Final[TypeAdapter[TurnoverFact | ReturnWaits]] = TypeAdapter(
     Annotated[TurnoverFact | ReturnWaits, Field(discriminator="type")]
 )
 _NOTHING: Final = Memo()
+_EMPTY: Final = Year()
 
 
 def evolve(state: State, entry: Entry) -> State:
     """The state after an entry."""
     memo: Memo = entry.memo or _NOTHING
-    clock, memory = micros(entry.occurred_at), state.memory
-    for known in (state.clock, memo.clock):
-        if known is not None and known > clock:
-            clock = known
+    clock, memory = memo.clock or entry.occurred_at, state.memory
+    if state.clock is not None and state.clock > clock:
+        clock = state.clock
     for key, item in memo.items.items():
         memory = memory.put(key, item)
     match entry.fact:
@@ -91,9 +92,9 @@ def evolve(state: State, entry: Entry) -> State:
             return replace(state, clock=clock, memory=memory)
 
 
-def _counted(years: Mapping[str, Year], year: int, purchases: int, returns: int) -> dict[str, Year]:
-    before = years.get(str(year)) or Year()
-    return {**years, str(year): Year(before.purchases + purchases, before.returns + returns)}
+def _counted(years: Mapping[int, Year], year: int, purchases: int, returns: int) -> dict[int, Year]:
+    before = years.get(year, _EMPTY)
+    return {**years, year: Year(before.purchases + purchases, before.returns + returns)}
 
 
 def _moved(days: dict[str, int], day: str | None, minor: int) -> dict[str, int]:

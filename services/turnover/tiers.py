@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.contracts.turnover import Standing
 from shared.rulebook.calendar import add_months
@@ -47,7 +46,7 @@ class Sums(Struct, frozen=True):
     def plus(self, place: Place, minor: int) -> "Sums":
         """The sums with so much more in that place."""
         if self.last is None:
-            return self if place.day is None else replace(self, current=self.current + minor)
+            return self if place.day is None else Sums(self.year, self.current + minor, None)
         if place.year == self.year:
             return Sums(self.year, self.current + minor, self.last)
         return Sums(self.year, self.current, self.last + minor) if place.year == self.year - 1 else self
@@ -61,22 +60,20 @@ def place(programme: Programme, at: datetime, now: datetime) -> Place:
     return Place(day.year, day.isoformat() if day > _a_year_before(now, programme) else None)
 
 
-def sums(years: Mapping[str, Year], days: Mapping[str, int], programme: Programme, now: datetime) -> Sums:
+def sums(years: Mapping[int, Year], days: Mapping[str, int], programme: Programme, now: datetime) -> Sums:
     """What tiers rest on at `now`. `days`: nets by local day; older ones than the window are passed over."""
     year = programme.calendar.year(now)
     if programme.rolling:
         first = _a_year_before(now, programme).isoformat()
         return Sums(year, sum([net for day, net in days.items() if day > first]), None)
-    this, last = years.get(str(year)), years.get(str(year - 1))
+    this, last = years.get(year), years.get(year - 1)
     return Sums(year, this.net if this else 0, last.net if last else 0)
 
 
 def held(version: Version, found: Sums) -> int:
     """The tier held, as its place among the version's: the higher of what this year and the last reach."""
-    this = version.tier_reached(max(0, found.current))
-    if found.last is None:
-        return this
-    return max(this, version.tier_reached(max(0, found.last)))
+    best = found.current if found.last is None or found.last < found.current else found.last
+    return version.tier_reached(max(0, best))
 
 
 def standing(programme: Programme, version: Version, found: Sums, tier: int) -> Standing:

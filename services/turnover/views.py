@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from services.turnover import tiers
-from services.turnover.purchases import moment
 from services.turnover.state import State
 from shared.rulebook.programme import Programme
 
@@ -25,7 +24,7 @@ def turnover(
     the year of a customer nobody knows before any tick: zeros with `version` 0. `state` is settled, or will be soon.
     """
     state = state or State()
-    now = moment(state.clock) if state.clock is not None else tick or today
+    now = state.clock or tick or today
     if tick is not None and tick > now:
         now = tick
     # Before the first version nothing can have counted; what is shown then is what will hold.
@@ -33,7 +32,7 @@ def turnover(
     found = tiers.sums(state.years, state.days, programme, now)
     standing = tiers.standing(programme, rules, found, tiers.held(rules, found))
     years = {
-        year: {
+        str(year): {
             "purchases_minor": one.purchases,
             "returns_minor": one.returns,
             "turnover_minor": max(0, one.net),

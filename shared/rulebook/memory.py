@@ -16,7 +16,7 @@ HELD: Final = 64  # keys in a head before it spills: a head is written whole wit
 SPILL: Final = 32  # keys in a chunk
 
 
-class Memory(Struct, frozen=True):
+class Memory(Struct, frozen=True, omit_defaults=True):
     """Items by key, in the order in which they were last touched.
 
     `recent`: in the head. `chunks`: how many have been spilled so far, ever. `spilled`: those which this batch spilled,

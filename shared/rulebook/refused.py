@@ -1,7 +1,7 @@
 """How rules refuse a record that is bad: it becomes a dead letter."""
 
 
-class Refused(Exception):  # noqa: N818  a refusal is no error of ours
+class Refused(Exception):
     """A record that rules cannot take. A refusal that concerns the business is an event, never this.
 
     `reason`: one line that begins with the field at fault (or `conflict`), without personal data.

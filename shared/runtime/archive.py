@@ -73,7 +73,10 @@ class Prints:
     def page(self, partition: int, customer_id: str, chunk: int) -> Document:
         """The page that covers a chunk, as it is stored."""
         page = chunk // CHUNKS
-        return {"_id": prints_id(partition, customer_id, page), "prints": bytes(self._all[page * _PAGE : (page + 1) * _PAGE])}
+        return {
+            "_id": prints_id(partition, customer_id, page),
+            "prints": bytes(self._all[page * _PAGE : (page + 1) * _PAGE]),
+        }
 
     def _indexed(self) -> dict[bytes, list[int]]:
         if self._index is None:

@@ -141,12 +141,12 @@ class Batch:
             state = rules.evolve(state, entry)
             public = entry.public
             version += public
-            value = log.encode(entry, customer, version if public else 0, recorded_at)
+            occurred_at = log.rfc3339(entry.occurred_at)
+            value = log.encode(entry, customer, version if public else 0, occurred_at, recorded_at)
             if len(value) > log.MAX_EVENT:
                 raise Refused(f"record: leads to an event of more than {log.MAX_EVENT} bytes")
             entries.append(log.stored(value, public, entry.memo, origin.trace))
             if public:
-                occurred_at = log.rfc3339(entry.occurred_at)
                 events.append(Event(entry.fact.type, customer, version, occurred_at, value, origin.trace))
         reply = None
         if read.command is not None:
@@ -227,7 +227,11 @@ class Batch:
             names.append(f"{customer}/{head.revision}/{'' if due is None else due}")
             self._loader.cache.weigh(head)
         for place, letter in enumerate(part.letters):
-            document = {"_id": outbox_id(number, owned.batch, place), "topic": letter.topic, "partition": letter.partition}
+            document = {
+                "_id": outbox_id(number, owned.batch, place),
+                "topic": letter.topic,
+                "partition": letter.partition,
+            }
             document |= {"key": letter.key, "value": letter.value, "headers": letter.headers}
             found.outbox.append(document)
         if names or part.letters:

@@ -14,13 +14,12 @@ from shared import log as logs
 from shared.contracts.clock import Tick
 from shared.contracts.topics import CLOCK
 from shared.mongo import Document, Mongo
-from shared.rulebook.programme import Programme
 from shared.runtime import metrics
 from shared.runtime.batch import Batch, Part, Touched, answer_document
 from shared.runtime.claims import Claims
 from shared.runtime.deadletters import DeadLetters
-from shared.runtime.health import Health
 from shared.runtime.heads import FLUSH_AFTER, FLUSH_AT, PAGES, page_id, page_of, revisions
+from shared.runtime.health import Health
 from shared.runtime.inbox import REBUILD, CommandRecord, Noticed, Origin
 from shared.runtime.loader import Loader
 from shared.runtime.owned import HEADS, Owned, Settling
@@ -110,7 +109,7 @@ class Chores:
             try:
                 for customer in customers:
                     batch.settle(part, customer, settling.tick, settling.origin)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other partitions go on
                 self._stuck(each, error)
                 continue
             batch.size += len(customers)

@@ -1,8 +1,11 @@
 """Which partitions are ours: what Kafka assigns, and what MongoDB lets us claim."""
 
+# aiokafka's types are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -31,10 +34,10 @@ class Listener(ConsumerRebalanceListener):
         self.consumer: Callable[[], AIOKafkaConsumer] | None = None
         self.changed = asyncio.Event()
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # type: ignore[override]
         self.changed.set()
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:  # type: ignore[override]
         assert self.consumer is not None
         # Before anything is awaited: records would be handed out from wherever the group's offset stands.
         self.consumer().pause(*assigned)

@@ -1,5 +1,8 @@
 """The way from HTTP to the one writer of a partition and back: the commands topic, and the stored answers."""
 
+# aiokafka's types are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
@@ -69,7 +72,9 @@ class Waiting:
 class Commands:
     """What `shared.http.commands` needs of the runtime."""
 
-    def __init__(self, service: str, partitions: int, mongo: Mongo, waiting: Waiting, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, service: str, partitions: int, mongo: Mongo, waiting: Waiting, options: Mapping[str, Any]
+    ) -> None:
         self._topic, self._partitions = commands_topic(service), partitions
         self._mongo, self._waiting = mongo, waiting
         self._producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True, request_timeout_ms=5_000)

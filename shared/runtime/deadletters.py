@@ -1,5 +1,8 @@
 """Tries dead letters again: each goes to the service's own commands, and is decided as if it came now."""
 
+# aiokafka's types are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Mapping
 from typing import Any, Final
 

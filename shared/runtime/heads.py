@@ -103,7 +103,12 @@ def merged(partition: int, moved: Moved, stored: Iterable[Document]) -> list[Doc
             heads[page] = revisions(document) if document else {}
         heads[page][customer] = head
     return [
-        {"_id": page_id(partition, page), "p": partition, "due": earliest(page_heads), "heads": _pack.encode(page_heads)}
+        {
+            "_id": page_id(partition, page),
+            "p": partition,
+            "due": earliest(page_heads),
+            "heads": _pack.encode(page_heads),
+        }
         for page, page_heads in sorted(heads.items())
     ]
 
@@ -122,7 +127,9 @@ class Head:
 
     __slots__ = ("customer_id", "partition", "prints", "revision", "seen", "state", "version", "weight")
 
-    def __init__(self, customer_id: str, partition: int, revision: int, version: int, state: Any, seen: dict[str, int]) -> None:
+    def __init__(
+        self, customer_id: str, partition: int, revision: int, version: int, state: Any, seen: dict[str, int]
+    ) -> None:
         self.customer_id = customer_id
         self.partition = partition
         self.revision = revision

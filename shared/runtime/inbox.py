@@ -181,4 +181,6 @@ def read_any(adapter: TypeAdapter[Any], value: bytes) -> Any:
     try:
         return adapter.validate_json(value)
     except ValidationError as error:
-        raise UnreadableError("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors())) from None
+        raise UnreadableError(
+            "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors())
+        ) from None

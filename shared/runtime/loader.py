@@ -77,7 +77,9 @@ class Loader:
         for document in documents:
             customer = document["_id"].split("/")[1]
             state, seen = self._codec.load(document), document.get("seen", {})
-            self.cache.heads[customer] = Head(customer, missing[customer], known[customer], document["version"], state, seen)
+            self.cache.heads[customer] = Head(
+                customer, missing[customer], known[customer], document["version"], state, seen
+            )
         for customer, revision in known.items():
             if not revision:
                 self.cache.heads[customer] = Head(customer, missing[customer], 0, 0, self._rules.initial(customer), {})

@@ -1,7 +1,7 @@
 """How a customer's log is written: one document for each batch that touched them, with the state after it.
 
 A document `{_id, version, state, memory, seen, entries}` is inserted and never changed; its `_id` ends in the revision,
-which counts 1, 2, 3 … without gaps, so that two writers of one customer cannot both succeed. An entry is `{event, memo}`
+which counts 1, 2, 3 without gaps, so that two writers of one customer cannot both succeed. An entry is `{event, memo}`
 or `{note, memo}`: JSON texts; an event's is what Kafka carries, to the byte.
 """
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from shared.contracts.records import Envelope
 from shared.rulebook.entry import Entry
+from shared.rulebook.memory import Memory
 from shared.runtime.rules import Rules
 
 MAX_EVENT: Final = 900_000  # bytes; Kafka takes a record of 1 MiB with its headers
@@ -48,7 +49,7 @@ def rfc3339(at: datetime) -> str:
     return at.isoformat()[:-6] + "Z"
 
 
-def encode(entry: Entry, customer_id: str, version: int, recorded_at: str) -> bytes:
+def encode(entry: Entry, customer_id: str, version: int, occurred_at: str, recorded_at: str) -> bytes:
     """An entry's own fields and the envelope as one flat JSON object; without a `version` where that is 0."""
     fact = entry.fact
     own = fact.__pydantic_serializer__.to_json(fact, by_alias=True)
@@ -56,7 +57,7 @@ def encode(entry: Entry, customer_id: str, version: int, recorded_at: str) -> by
     programme = "null" if entry.programme is None else entry.programme
     counted = f'"version":{version},' if version else ""
     envelope = (
-        f',"customer_id":"{customer_id}",{counted}"occurred_at":"{rfc3339(entry.occurred_at)}",'
+        f',"customer_id":"{customer_id}",{counted}"occurred_at":"{occurred_at}",'
         f'"recorded_at":"{recorded_at}","cause":{{"type":{_json.encode(cause.type).decode()},'
         f'"id":{_json.encode(cause.id).decode()}}},"programme_version":{programme}}}'
     )
@@ -115,12 +116,11 @@ class Codec:
     def __init__(self, rules: Rules) -> None:
         self._states = msgspec.json.Decoder(rules.State)
         self._items = msgspec.msgpack.Decoder(dict[str, rules.Item])
-        self._memory = type(rules.initial("").memory)
 
     def dump(self, state: Any) -> dict[str, Any]:
         """The state as text that people can read, and what its memory holds, packed."""
         memory = state.memory
-        bare = msgspec.structs.replace(state, memory=self._memory(chunks=memory.chunks))
+        bare = msgspec.structs.replace(state, memory=Memory(chunks=memory.chunks))
         return {"state": _json.encode(bare).decode(), "memory": _pack.encode(memory.recent)}
 
     def load(self, document: Mapping[str, Any]) -> Any:

@@ -5,15 +5,19 @@ Without one they do not, for latency. Whatever goes wrong with a commit ends the
 claim again, read again from the stored offsets.
 """
 
+# aiokafka's types are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from msgspec import Struct
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from msgspec import Struct
 
 from shared import log as logs
 from shared.contracts.partition import partition_of
@@ -81,6 +85,7 @@ class Loop:
         self._committing: asyncio.Task[None] | None = None
         self._publishing: asyncio.Queue[tuple[Batch, list[Share]]] = asyncio.Queue(UNPUBLISHED)
         self._answering: set[str] = set()
+        self._careful: set[TopicPartition] = set()
         self._stopping = asyncio.Event()
         self._worked_at = self._shown_at = time.monotonic()
 
@@ -126,12 +131,11 @@ class Loop:
         flowing = self._claims.flowing
         quota = max(50, BATCH // max(1, len(self._claims.owned)))
         for place in list(flowing):
-            records = await self._get(quota, place)
-            fetched += records
+            fetched += await self._get(1 if place in self._careful else quota, place)
         if not fetched:
             busy = self._committing is not None or self._chores.waiting(self._claims.owned.values())
             if flowing and not busy:
-                fetched = await self._get(BATCH, *flowing, timeout_ms=POLL_MS)
+                fetched = await self._get(1 if self._careful else BATCH, *flowing, timeout_ms=POLL_MS)
             elif not flowing:
                 await asyncio.sleep(POLL_MS / 1000 / 4)
         return fetched
@@ -141,9 +145,27 @@ class Loop:
             found = await self._consumer.getmany(*places, timeout_ms=timeout_ms, max_records=most)
         except NoOffsetForPartitionError:
             return []  # left from before the claim's seek
+        except UnicodeDecodeError:
+            return self._unreadable(places)
         except OffsetOutOfRangeError as error:
             raise MissingRecordsError(f"Kafka no longer has what was to be read next: {error}") from None
         return [(place, records) for place, records in found.items() if place.partition in self._claims.owned]
+
+    def _unreadable(self, places: Sequence[TopicPartition]) -> list[Fetched]:
+        """A header's name is no UTF-8, which the client cannot read, nor what stands before it in one fetch.
+
+        Read again from where we are, one by one; the record itself then blocks its partition: nothing is skipped.
+        """
+        for place in places:
+            owned = self._claims.owned.get(place.partition)
+            if owned is None:
+                continue
+            if place in self._careful and len(places) == 1:
+                self._block(owned, place, owned.next[place.topic], "headers: a name is no UTF-8")
+            else:
+                self._careful.add(place)
+                self._claims.resume(place, owned.next[place.topic])
+        return []
 
     async def _prepare(self, fetched: list[Fetched]) -> Batch | None:
         """Fold what was fetched, and a share of what takes more than one batch; `None` where there was nothing."""
@@ -154,7 +176,9 @@ class Loop:
         await self._chores.choose(batch, owned, self._committed)
         shares = [(place, await self._read(place, records)) for place, records in fetched]
         reads = [item for _, items in shares for item in items if isinstance(item, Read)]
-        customers = {read.customer_id: place.partition for place, items in shares for read in items if isinstance(read, Read)}
+        customers = {
+            read.customer_id: place.partition for place, items in shares for read in items if isinstance(read, Read)
+        }
         await self._loader.load(owned, {**customers, **self._chores.customers}, reads)
         known = await self._known_commands(reads)
         for (place, items), (_, records) in zip(shares, fetched, strict=True):
@@ -179,7 +203,13 @@ class Loop:
         return items
 
     def _fold(
-        self, batch: Batch, owned: Owned, place: TopicPartition, items: list[Item], records: Sequence[Raw], known: set[str]
+        self,
+        batch: Batch,
+        owned: Owned,
+        place: TopicPartition,
+        items: list[Item],
+        records: Sequence[Raw],
+        known: set[str],
     ) -> None:
         part = batch.part(owned)
         for item, record in zip(items, records, strict=True):
@@ -335,7 +365,9 @@ class Loop:
         lag: dict[str, int] = {}
         for place, offset in offsets.items():
             if place in here:
-                lag[place.topic] = lag.get(place.topic, 0) + max(0, (self._consumer.highwater(place) or offset) - offset)
+                lag[place.topic] = lag.get(place.topic, 0) + max(
+                    0, (self._consumer.highwater(place) or offset) - offset
+                )
         for topic, waiting in lag.items():
             metrics.LAG.labels(topic).set(waiting)
         offsets = {place: offset for place, offset in offsets.items() if place in here}
@@ -352,10 +384,8 @@ class Loop:
         if isinstance(error, Unavailable | KafkaError):
             self._health.outage = kind
         await asyncio.sleep(_PAUSES[min(failures - 1, len(_PAUSES) - 1)])
-        try:
+        with suppress(Lost, Transient, Unavailable, KafkaError):
             await self._committed()
-        except (Lost, Transient, Unavailable, KafkaError):
-            pass
         self._loader.forget_recalled()
         await self._claims.drop_all()
 

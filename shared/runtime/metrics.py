@@ -8,7 +8,9 @@ RECORDS = Counter("perkstream_records", "Records by what became of them", ["topi
 EVENTS = Counter("perkstream_events_published", "Events published")
 DEAD_LETTERS = Counter("perkstream_dead_letters", "Records that became dead letters", ["topic"])
 STRAYS = Counter("perkstream_strays", "Records that came on another partition than their customer's", ["topic"])
-BATCH = Histogram("perkstream_batch_records", "Records in a batch", buckets=(1, 5, 20, 50, 100, 200, 500, 1000, 2000, 5000))
+BATCH = Histogram(
+    "perkstream_batch_records", "Records in a batch", buckets=(1, 5, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+)
 COMMIT = Histogram("perkstream_commit_seconds", "Duration of a transaction", buckets=_LATENCY)
 PROJECTION = Histogram(
     "perkstream_projection_seconds",
@@ -21,5 +23,7 @@ UNPUBLISHED = Gauge("perkstream_unpublished_batches", "Batches stored, but not o
 FENCES = Counter("perkstream_fences", "Partitions that another process had claimed when this one committed")
 OWNED = Gauge("perkstream_partitions_owned", "Partitions that this process has claimed")
 LAST_COMMIT = Gauge("perkstream_last_commit_timestamp_seconds", "When a batch was last stored")
-DRIFT = Gauge("perkstream_drift_customers", "Customers whose state differed from their log when last compared", ["partition"])
+DRIFT = Gauge(
+    "perkstream_drift_customers", "Customers whose state differed from their log when last compared", ["partition"]
+)
 BLOCKED = Gauge("perkstream_blocked_partitions", "Partitions that wait for an event which is missing or unreadable")

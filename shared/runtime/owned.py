@@ -15,7 +15,16 @@ HEADS: Final = "heads"
 ARCHIVE: Final = "archive"
 OUTBOX: Final = "outbox"
 ANSWERS: Final = "answers"
-FRESH: Final[Document] = {"batch": 0, "next": {}, "published": 0, "flushed": 0, "tick": None, "swept": 0, "chores": [], "retried": 0}
+FRESH: Final[Document] = {
+    "batch": 0,
+    "next": {},
+    "published": 0,
+    "flushed": 0,
+    "tick": None,
+    "swept": 0,
+    "chores": [],
+    "retried": 0,
+}
 
 
 def batch_id(partition: int, batch: int) -> str:
@@ -50,9 +59,10 @@ class Owned(Struct):
     `epoch`: of this claim. `batch`: number of the newest batch. `next`: the next offset by topic. `published`: the
     newest batch that is on Kafka as a whole. `flushed`: the newest batch that the pages of heads know of. `tick`: the
     last one. `swept`: the programme version under which everybody was last settled. `chores`: commands to the
-    partition that take more than one batch, in order. `retried`: the next dead letter that nobody has tried again. `moved`: revisions that the pages of heads do not know of;
-    `flushing`: those which a batch under way writes to them. `noted`: of `published`, what is stored. `letters`: the outbox may
-    hold documents.
+    partition that take more than one batch, in order. `retried`: the next dead letter that nobody has tried again.
+
+    Not stored: `moved`, revisions that the pages of heads do not know of; `flushing`, those which a batch under way
+    writes to them; `noted`, of `published`, what is stored; `letters`, whether the outbox may hold documents.
     """
 
     number: int

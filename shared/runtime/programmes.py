@@ -1,5 +1,8 @@
 """Reads the topic `programme`: to its end before anything is decided, then on as versions come."""
 
+# aiokafka's types are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,5 +1,8 @@
 """Publishes what is committed: events in the order of their log, dead letters and strays beside them."""
 
+# aiokafka's types are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence

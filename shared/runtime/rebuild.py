@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.mongo import Document, Mongo
+from shared.rulebook.memory import Memory
 from shared.runtime.archive import Prints, chunk_id
 from shared.runtime.log import Codec, entries
 from shared.runtime.owned import ARCHIVE, LOG
@@ -37,31 +38,33 @@ class Rebuilder:
         found: dict[str, Rebuilt] = {}
         for at in range(0, len(customers), _TOGETHER):
             some = customers[at : at + _TOGETHER]
-            for customer, rebuilt in zip(some, await asyncio.gather(*(self._fold(partition, c) for c in some)), strict=True):
-                if rebuilt.differs:
-                    found[customer] = rebuilt
+            folded = await asyncio.gather(*(self._fold(partition, customer) for customer in some))
+            found |= {customer: each for customer, each in zip(some, folded, strict=True) if each.differs}
         return found
 
     async def _fold(self, partition: int, customer: str) -> Rebuilt:
-        state = self._rules.initial(customer)
+        state: Any = self._rules.initial(customer)
         version, revision = 0, 0
         prints, archive, differs = None, dict[str, Document](), list[str]()
         newest: Document = {"version": 0, **self._codec.dump(state)}
         prefix = f"{partition:02d}/{customer}"
-        async for document in self._mongo.stream(LOG, {"_id": {"$gte": f"{prefix}/", "$lt": f"{prefix}0"}}, [("_id", 1)]):
+        async for document in self._mongo.stream(
+            LOG, {"_id": {"$gte": f"{prefix}/", "$lt": f"{prefix}0"}}, [("_id", 1)]
+        ):
             revision += 1
             if int(document["_id"].rsplit("/")[2]) != revision:
                 differs.append("revisions")
             for entry in entries(document, self._rules):
                 state = self._rules.evolve(state, entry)
                 version += entry.public
-            for number, items in state.memory.spilled:
+            memory = cast("Memory", state.memory)
+            for number, items in memory.spilled:
                 prints = prints or Prints([])
                 prints.add(items)
                 chunk = {"_id": chunk_id(partition, customer, number), "items": self._codec.pack(items)}
                 page = prints.page(partition, customer, number)
                 archive |= {chunk["_id"]: chunk, page["_id"]: page}
-            state = replace(state, memory=state.memory.settled())
+            state = cast("Any", replace(state, memory=memory.settled()))
             newest = document
         folded = {"version": version, **self._codec.dump(state)}
         differs += [name for name, value in folded.items() if newest[name] != value]

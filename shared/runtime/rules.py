@@ -13,11 +13,11 @@ from shared.rulebook.programme import Programme
 
 
 class Heard(Struct, frozen=True):
-    """An event of a sister service, as its rules get it."""
+    """An event of a sister service, as its rules get it; without a `fact` where its type is of no interest."""
 
     service: str
     envelope: Envelope
-    fact: Fact
+    fact: Fact | None
 
 
 class Command(Struct, frozen=True):

@@ -70,7 +70,10 @@ class Store:
         """What a partition's batches left that may not be on Kafka yet, batch by batch."""
         shares: list[Share] = []
         for batch in await self._batches(owned.number, owned.published, owned.batch):
-            ids = ["{:02d}/{}/{:010d}".format(owned.number, name.split("/")[0], int(name.split("/")[1])) for name in batch["customers"]]
+            ids = [
+                "{:02d}/{}/{:010d}".format(owned.number, name.split("/")[0], int(name.split("/")[1]))
+                for name in batch["customers"]
+            ]
             found = {each["_id"]: each for each in await self._mongo.find(LOG, {"_id": {"$in": ids}})}
             letters: list[Letter] = []
             if batch["letters"]:

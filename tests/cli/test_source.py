@@ -21,7 +21,7 @@ CUSTOMER = b'{"type": "CustomerUpserted.v1", "customer_id": "c-2"}'
 
 def read(*blocks: bytes) -> tuple[list[Outgoing], list[str]]:
     tally = Tally()
-    return [record for block in json_lines(blocks, tally) for record in block], tally.bad
+    return [record for block in json_lines(blocks, tally) for record in block], tally.faults
 
 
 def test_a_record_goes_to_the_topic_of_its_type_with_its_customer_as_key() -> None:
@@ -129,6 +129,15 @@ async def test_what_goes_wrong_while_reading_reaches_whoever_reads() -> None:
     assert await anext(blocks) == 1
     with pytest.raises(Trouble, match="half a file"):
         await anext(blocks)
+
+
+def test_of_many_bad_lines_the_first_are_told_and_all_are_counted() -> None:
+    tally = Tally()
+
+    assert list(json_lines([b"x\n" * 1000], tally)) == [[]]
+
+    assert tally.bad == 1000
+    assert [fault.partition(":")[0] for fault in tally.faults] == [f"line {n}" for n in range(1, 21)]
 
 
 def test_no_value_of_a_bad_line_is_told() -> None:

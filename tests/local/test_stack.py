@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
 from deploy.local import provision
+from deploy.local.errors import StackError
 from deploy.local.stack import Stack, options
 from shared.contracts.topics import TOPICS
 
@@ -124,5 +126,37 @@ async def test_transactions_of_a_frozen_owner_die_after_five_seconds(stack: Stac
 async def test_provisioning_again_changes_nothing(stack: Stack) -> None:
     await provision.principals(stack.kafka_options(), stack.keys.passwords)
     await provision.topics(stack.kafka_options())
-    await provision.databases(stack.mongo_url(), stack.keys.passwords)
+    await provision.databases(stack.mongo_url())
+    await provision.users(stack.mongo_url(), stack.keys.passwords)
     await send(stack, "turnover", "turnover.events")
+
+
+async def test_servers_that_the_environment_names_are_used_as_they_are(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack.environment("ops").items():
+        monkeypatch.setenv(name, value)
+
+    async with Stack.start(tmp_path / "stack") as given:
+        assert not given.brokers
+        assert given.kafka_bootstrap == stack.kafka_bootstrap
+        assert given.environment("turnover")["PERKSTREAM_KAFKA_USERNAME"] == "ops"
+        await send(given, "turnover", "turnover.events")
+
+
+async def test_half_an_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERKSTREAM_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+
+    with pytest.raises(StackError, match="PERKSTREAM_MONGO_URL: is not set, but PERKSTREAM_KAFKA_BOOTSTRAP is"):
+        async with Stack.start(tmp_path / "stack"):
+            pass
+
+
+async def test_servers_that_do_not_answer_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERKSTREAM_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("PERKSTREAM_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
+    monkeypatch.setenv("PERKSTREAM_MONGO_URL", "mongodb://127.0.0.1:1")
+
+    with pytest.raises(StackError, match="PERKSTREAM_KAFKA_BOOTSTRAP and PERKSTREAM_MONGO_URL name cannot be used"):
+        async with Stack.start(tmp_path / "stack"):
+            pass

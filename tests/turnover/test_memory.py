@@ -1,10 +1,10 @@
 """What is remembered for ever, and what a rebuild makes again from the log."""
 
-import json
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.turnover import rules
 from shared.rulebook.memory import HELD
@@ -62,10 +62,10 @@ def test_a_rebuild_of_a_rolling_window_makes_the_same_state(under: Any) -> None:
 
 def test_a_state_survives_its_way_to_the_database_and_back(given: Given) -> None:
     state = given(returned("r9", 4, of="p9"), *_everything()).customer.state
-    plain = json.loads(json.dumps(msgspec.to_builtins(state)))
-    items = {key: msgspec.convert(item, rules.Item) for key, item in plain["memory"]["recent"].items()}
-    found = msgspec.convert(plain, rules.State)
-    assert msgspec.structs.replace(found, memory=msgspec.structs.replace(found.memory, recent=items)) == state
+    items = msgspec.msgpack.decode(msgspec.msgpack.encode(state.memory.recent), type=dict[str, rules.Item])
+    found = msgspec.json.decode(msgspec.json.encode(state), type=rules.State)
+    assert items == state.memory.recent
+    assert replace(found, memory=replace(found.memory, recent=items)) == state
 
 
 def test_every_number_fits_what_the_database_holds(given: Given) -> None:

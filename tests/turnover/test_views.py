@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from services.turnover import views
-from shared.contracts.records import wire
-from tests.turnover.world import CUSTOMER, Given, at, envelope, purchase, returned, terms, tick
+from tests.turnover.world import CUSTOMER, Given, at, purchase, returned, stored, terms, tick
 
 Under = Callable[..., Given]
 
@@ -64,7 +63,7 @@ def test_the_view_agrees_with_the_last_standing(given: Given) -> None:
 
 def test_purchases_lists_what_counted(given: Given) -> None:
     given.when(purchase("p1", 600_00, "2010-03-01"), returned("r1", 700_00, of="p1"))
-    events = [wire(envelope(entry, version), entry.fact) for version, entry in enumerate(given.entries)]
+    events = [stored(entry, version) for version, entry in enumerate(given.entries)]
     assert [item for event in events if (item := views.purchase_item(event))] == [
         {
             "version": 1,

@@ -138,13 +138,18 @@ class Customer:
         """The state folded anew from the log as it lies in the database: bytes."""
         state = rules.initial(CUSTOMER)
         for version, entry in enumerate(self.log):
-            stored = wire(envelope(entry, version), entry.fact)  # type: ignore[arg-type]
+            text = stored(entry, version)
             memo = msgspec.json.decode(msgspec.json.encode(entry.memo), type=rules.Memo | None)
-            read = Envelope.model_validate_json(stored)
-            fact = rules.FACTS.validate_json(stored)
+            read = Envelope.model_validate_json(text)
+            fact = rules.FACTS.validate_json(text)
             state = rules.evolve(state, Entry(fact, read.occurred_at, read.cause, read.programme_version, memo))
             state = replace(state, memory=state.memory.settled())
         return state
+
+
+def stored(entry: Entry, version: int) -> bytes:
+    """An entry as the log keeps it; an event is what Kafka carries."""
+    return wire(envelope(entry, version), entry.fact)  # type: ignore[arg-type]  # a note is encoded like a fact
 
 
 def envelope(entry: Entry, version: int) -> Envelope:

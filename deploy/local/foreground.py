@@ -1,32 +1,21 @@
-"""`make run`, `make up` and `make down`."""
+"""`make run`, and the process behind `make up`: the system until somebody stops it."""
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from deploy.cli import clock
 from deploy.local import lock
+from deploy.local.background import ENV, LOCK, RUN, console
 from deploy.local.child import Child
-from deploy.local.errors import StackError
 from deploy.local.system import System
 
-RUN = Path(".run")
-ENV = RUN / "env"
-LOCK = RUN / "system.lock"
 TICK_EVERY_S = 60
-UP_WITHIN_S, DOWN_WITHIN_S = 180, 20
-
-console = Console(stderr=True, highlight=False)
 
 
 def run() -> None:
@@ -37,58 +26,6 @@ def run() -> None:
 def hold() -> None:
     """The system of `make up`: empty, without traffic or clock, until it is told to end."""
     _until_stopped(_hold())
-
-
-def up() -> None:
-    """Start the system in the background and return when it is ready; what ran before by `make up` is thrown away."""
-    if (other := lock.owner(LOCK)) is not None and other[1] == "make up":
-        down()
-    elif other is not None:
-        raise StackError(f"{other[1]} is running (process {other[0]}); stop it first, with Ctrl-C where it runs.")
-    RUN.mkdir(exist_ok=True)
-    log = RUN / "up.log"
-    with log.open("wb") as out:
-        holder = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local", "hold"],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        with console.status("Starting Kafka, MongoDB and the services"):
-            while not ENV.exists():
-                if holder.poll() is not None:
-                    raise StackError(log.read_text(errors="replace").strip() or f"It did not start; see {log}.")
-                time.sleep(0.1)
-    except BaseException:
-        holder.terminate()
-        holder.wait()
-        raise
-    console.print(
-        f"The system is up. Addresses and tokens: {ENV}; logs: {RUN / 'up' / 'logs'}; stop it: make down",
-        soft_wrap=True,
-    )
-
-
-def down() -> None:
-    """Stop what `make up` started; nothing happens when nothing runs."""
-    other = lock.owner(LOCK)
-    if other is None:
-        console.print("Nothing is running.")
-        return
-    pid, name = other
-    if name != "make up":
-        console.print(f"{name} is running (process {pid}); stop it with Ctrl-C where it runs.")
-        return
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + DOWN_WITHIN_S
-    while lock.owner(LOCK) is not None:
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)  # and the kernel ends its children
-            deadline = float("inf")
-        time.sleep(0.1)
-    console.print("Stopped.")
 
 
 async def _run() -> None:

@@ -1,0 +1,84 @@
+"""What was measured: runs, and the medians of the runs of one part."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from tests.bench.meter import Cost
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measured stretch. `cpu`: microseconds a record by kind of process. `others`: cores busy with other things.
+    `memory_mib`: the most that a process of the service has ever held."""
+
+    part: str
+    records: int
+    seconds: float
+    cpu: dict[str, float]
+    others: float
+    memory_mib: float | None = None
+
+    @staticmethod
+    def of(part: str, records: int, seconds: float, cost: Cost) -> "Run":
+        """A run with the cost of its records."""
+        cpu = {kind: used / records * 1e6 for kind, used in cost.cpu.items()}
+        return Run(part, records, seconds, cpu, cost.others)
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds
+
+    def with_memory(self, mib: float) -> "Run":
+        """The same, with the peak of memory."""
+        return replace(self, memory_mib=mib)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A median and its spread."""
+
+    median: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: Sequence[float]) -> "Figure":
+        """Of at least one value."""
+        return Figure(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Part:
+    """The runs of one name together."""
+
+    name: str
+    rounds: int
+    rate: Figure
+    cpu: dict[str, Figure]
+    others: Figure
+    memory_mib: float | None
+
+    def document(self) -> dict[str, Any]:
+        """As it is written to bench.json."""
+        return asdict(self)
+
+
+def parts(runs: Iterable[Run]) -> dict[str, Part]:
+    """Medians by name, in the order in which the names came up."""
+    by: dict[str, list[Run]] = {}
+    for run in runs:
+        by.setdefault(run.part, []).append(run)
+    return {
+        name: Part(
+            name=name,
+            rounds=len(same),
+            rate=Figure.of([run.rate for run in same]),
+            cpu={kind: Figure.of([run.cpu[kind] for run in same]) for kind in same[0].cpu},
+            others=Figure.of([run.others for run in same]),
+            memory_mib=max((run.memory_mib for run in same if run.memory_mib is not None), default=None),
+        )
+        for name, same in by.items()
+    }

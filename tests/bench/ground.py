@@ -1,0 +1,123 @@
+"""What every measurement stands on: one stack, and clients that send purchases and look at what came of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from pymongo import MongoClient
+
+from deploy.cli import programme
+from deploy.local.errors import StackError
+from deploy.local.stack import Stack
+from deploy.local.system import PROGRAMME
+from shared.contracts.topics import events_topic
+from tests.bench import fleet
+from tests.bench.purchases import PARTITIONS, REQUEST_BYTES, Load, Till
+
+EVENTS: Final = events_topic("turnover")
+POLL_S: Final = 0.05
+STUCK_S: Final = 60
+_RECORDED: Final = "TurnoverRecorded.v1"
+
+
+class _Event(msgspec.Struct):
+    type: str
+    customer_id: str
+    version: int
+    purchase_id: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What came of a load. `times`: the broker's time of each purchase's event, in seconds since 1970, by purchase."""
+
+    times: dict[str, float]
+    events: int
+
+
+@dataclass
+class Ground:
+    """The stack, a till, and a consumer that belongs to no group."""
+
+    stack: Stack
+    till: Till
+    consumer: AIOKafkaConsumer
+    mongo: MongoClient[dict[str, Any]]
+
+    @staticmethod
+    @asynccontextmanager
+    async def laid(folder: Path, seed: int) -> AsyncGenerator["Ground", None]:
+        """A stack without any data, for the length of an `async with`."""
+        async with Stack.start(folder, wipe=True) as stack:
+            options = stack.kafka_options()
+            producer = AIOKafkaProducer(**options, max_batch_size=REQUEST_BYTES, max_request_size=2 * REQUEST_BYTES)
+            consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, fetch_max_wait_ms=50)
+            with MongoClient[dict[str, Any]](stack.mongo_url()) as mongo:
+                await producer.start()
+                await consumer.start()
+                try:
+                    await programme.publish(options, PROGRAMME)
+                    yield Ground(stack, Till(producer, seed), consumer, mongo)
+                finally:
+                    await consumer.stop()
+                    await producer.stop()
+
+    async def clear(self) -> None:
+        """Begin again without records or documents. No service may be running."""
+        self.consumer.unsubscribe()
+        await self.stack.clear()
+        await programme.publish(self.stack.kafka_options(), PROGRAMME)
+
+    @property
+    def servers(self) -> dict[str, list[int]]:
+        """Process ids of the servers that run as our children."""
+        return {"mongod": fleet.pids(self.stack.mongod), "broker": fleet.pids(self.stack.brokers)}
+
+    async def ends(self, topic: str = EVENTS) -> dict[TopicPartition, int]:
+        """The offsets after the newest records of a topic."""
+        places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        return await self.consumer.end_offsets(places)
+
+    async def published(self, count: int, since: dict[TopicPartition, int], running: fleet.Fleet) -> None:
+        """Return when at least so many events have come since then, and no more come."""
+        before, moved, want = -1, time.monotonic(), count + sum(since.values())
+        while (now := sum((await self.ends()).values())) < want:
+            running.check()
+            if now > before:
+                before, moved = now, time.monotonic()
+            elif time.monotonic() - moved > STUCK_S:
+                raise StackError(f"turnover does not go on: {now - want + count:,} of {count:,} events have come")
+            await asyncio.sleep(POLL_S)
+
+    async def events(self, load: Load, since: dict[TopicPartition, int]) -> Published:
+        """The events of a load, checked: one for each purchase, and no version twice or left out."""
+        missing = set(load.ids)
+        times: dict[str, float] = {}
+        versions: dict[str, int] = {}
+        count = 0
+        self.consumer.assign(list(since))
+        for place, offset in since.items():
+            self.consumer.seek(place, offset)
+        while missing:
+            found = await self.consumer.getmany(timeout_ms=5_000)
+            if not found:
+                raise StackError(f"{len(missing):,} of {len(load.ids):,} purchases led to no event")
+            for records in found.values():
+                for record in records:
+                    event = msgspec.json.decode(record.value or b"", type=_Event)
+                    count += 1
+                    if versions.setdefault(event.customer_id, event.version - 1) != event.version - 1:
+                        raise StackError(f"{event.customer_id}: {versions[event.customer_id]} then {event.version}")
+                    versions[event.customer_id] = event.version
+                    if event.type == _RECORDED:
+                        times[event.purchase_id] = record.timestamp / 1000
+                        missing.discard(event.purchase_id)
+        if len(times) > len(load.ids):
+            raise StackError(f"{len(times) - len(load.ids):,} events of purchases that were not in the load")
+        return Published(times, count)

@@ -1,0 +1,41 @@
+"""A stack of their own for the fault tests, whose servers and services they may kill, and the worlds on it."""
+
+import shutil
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from deploy.local.stack import Stack
+from tests.faults.turnover import TURNOVER
+from tests.faults.world import World, opened
+
+PARTITIONS = 4  # fewer claims, and every partition has something to do
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Servers that are children of this process."""
+    folder = tmp_path_factory.mktemp("faults") / "stack"
+    async with Stack.start(folder, partitions=PARTITIONS) as stack:
+        yield stack
+    shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(own_stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
+    """Turnover in an empty system, without a process yet."""
+    async with opened(TURNOVER, own_stack, tmp_path) as found:
+        yield found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """A failure shows what the processes said last."""
+    report = yield
+    world: World | None = getattr(item, "funcargs", {}).get("world")
+    if report.failed and world is not None:
+        report.sections += [(each.name, each.child.last_words(40)) for each in world.processes]
+    return report

@@ -1,0 +1,63 @@
+"""What a fault test needs to know of a service: how to start it, what to send it, and what must come of that."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka import ConsumerRecord
+
+from shared.runtime.rules import Service
+
+Record = ConsumerRecord[bytes | None, bytes | None]
+Place = tuple[str, int, int]  # topic, partition and offset of a record
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A record to send. `partition`: where it goes; `None` for that of its key."""
+
+    topic: str
+    key: str
+    value: bytes
+    partition: int | None = None
+
+
+class Traffic(Protocol):
+    """A deterministic stream of records that never ends: good, double, late, wrong and misplaced ones."""
+
+    def next(self, count: int) -> list[Sent]: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What records lead to where nothing goes wrong.
+
+    `events`: by customer, in order of their versions, without `recorded_at`. `states`: by customer. `dead`: the places
+    of the records that become dead letters. `sums`: by customer what plain arithmetic says, by names of `Subject.sums`.
+    """
+
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
+    states: dict[str, Any] = field(default_factory=dict[str, Any])
+    dead: set[Place] = field(default_factory=set[Place])
+    sums: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A service under test.
+
+    `traffic`: records for customers whose ids begin with a label. `undisturbed`: what the records of its inputs lead to,
+    given in the order in which they came; `bugs` are ids on which the rules raise. `sums`: of a state, what `Outcome`
+    has in `sums`.
+    """
+
+    service: Service
+    module: str
+    traffic: Callable[[str], Traffic]
+    undisturbed: Callable[[Sequence[Record], int, Collection[str]], Outcome]
+    sums: Callable[[Any], Any]
+
+    @property
+    def name(self) -> str:
+        """Of the service, which is also its database."""
+        return self.service.name
