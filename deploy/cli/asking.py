@@ -45,7 +45,7 @@ def summed(parts: list[dict[str, Any]]) -> str:
     totals: dict[str, int] = {}
     for part in parts:
         for name, value in part.items():
-            if isinstance(value, int) and name not in {"partition", "status"}:
+            if type(value) is int and name not in {"partition", "status"}:
                 totals[name] = totals.get(name, 0) + value
     return ", ".join(f"{value:,} {name}" for name, value in (totals | {"partitions": len(parts)}).items())
 

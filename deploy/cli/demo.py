@@ -115,7 +115,7 @@ async def _metrics(url: str) -> str:
 
 
 def _table(found: Outcome, records: int, rate: float, latency: float | None) -> Table:
-    table = Table(title="What turnover made of it")
+    table = Table(title="What turnover made of it", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
     rows: list[tuple[str, str]] = [(f"customers: {tier}", f"{number:,}") for tier, number in found.tiers.items()]

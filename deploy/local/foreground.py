@@ -72,9 +72,12 @@ def _write_env(system: System, folder: Path) -> None:
 
 
 def _tell(system: System) -> None:
-    console.print("\n[bold]Perkstream is running[/], with sample traffic and a tick each minute. Ctrl-C stops it.\n")
+    console.print(
+        "\n[bold]Perkstream is running[/], with sample traffic and a tick each minute. Ctrl-C stops it.\n",
+        soft_wrap=True,
+    )
     for service in system.services.values():
-        console.print(f"  {service.name:<10} {service.url}  (API: {service.url}/docs)")
+        console.print(f"  {service.name:<10} {service.url}  ({service.url}/openapi.json, {service.url}/metrics)")
     console.print(f"  {'Kafka':<10} {system.stack.kafka_bootstrap}")
     console.print(f"\n  Addresses and tokens: {ENV}; logs: {RUN / 'run' / 'logs'}")
     if "turnover" in system.services:

@@ -8,9 +8,10 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.contracts.records import MAX_BYTES
+from shared.contracts.records import MAX_BYTES, Fact
 from shared.contracts.topics import CUSTOMERS, commands_topic, dead_letters_topic
 from shared.mongo import Document
+from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
 from shared.runtime import log
@@ -130,32 +131,37 @@ class Batch:
     def _fold(self, part: Part, head: Head, read: Read) -> bool:
         rules, message, origin, customer = self._rules, read.message, read.origin, read.customer_id
         state, version = head.state, head.version
-        now = rules.now(state, message, part.owned.tick)
-        decided = rules.decide(state, message, self._programme, now)
-        if not decided and not isinstance(message, Heard) and read.command is None:
-            return False
+        heard = isinstance(message, Heard)
+        if heard and message.fact is None:
+            now, decided = origin.recorded_at, list[Entry]()
+        else:
+            now = rules.now(state, message, part.owned.tick)
+            decided = rules.decide(state, message, self._programme, now)
+            if not decided and not heard and read.command is None:
+                return False
         entries: list[dict[str, str]] = []
         events: list[Event] = []
         recorded_at = log.rfc3339(origin.recorded_at)
         for entry in decided:
             state = rules.evolve(state, entry)
-            public = entry.public
+            fact = entry.fact
+            public = isinstance(fact, Fact)
             version += public
             occurred_at = log.rfc3339(entry.occurred_at)
             value = log.encode(entry, customer, version if public else 0, occurred_at, recorded_at)
             if len(value) > log.MAX_EVENT:
                 raise Refused(f"record: leads to an event of more than {log.MAX_EVENT} bytes")
             entries.append(log.stored(value, public, entry.memo, origin.trace))
-            if public:
-                events.append(Event(entry.fact.type, customer, version, occurred_at, value, origin.trace))
+            if isinstance(fact, Fact):
+                events.append(Event(fact.type, customer, version, occurred_at, value, origin.trace))
         reply = None
         if read.command is not None:
             reply = self._service.answer(state, message, decided, now)
         # From here on nothing raises: a message counts whole or not at all.
         head.state, head.version = state, version
-        if isinstance(message, Heard):
+        if heard:
             head.seen = {**head.seen, message.service: message.envelope.version}
-        if decided or isinstance(message, Heard):
+        if decided or heard:
             touched = part.touched.get(customer)
             if touched is None:
                 touched = part.touched[customer] = Touched(head)

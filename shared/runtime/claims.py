@@ -128,6 +128,9 @@ class Claims:
     def _drop(self, number: int) -> None:
         del self.owned[number]
         self._loader.drop(number)
+        for place in [place for place in self._health.blocked if place.endswith(f"/{number}")]:
+            del self._health.blocked[place]
+        metrics.BLOCKED.set(len(self._health.blocked))
         for topic in self._topics:
             self.pause(TopicPartition(topic, number))
 

@@ -45,9 +45,14 @@ UNPUBLISHED: Final = 4  # batches that may wait for Kafka before the loop does
 POLL_MS: Final = 200
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
-_SHOW: Final = 5.0  # seconds between offsets told to Kafka, for the lag display
+_SHOW: Final = 5.0  # seconds between two looks at what waits
+_STALLED: Final = 6  # looks that find the same record waiting; then only a new consumer helps
 
 Fetched = tuple[TopicPartition, Sequence[Raw]]
+
+
+class StalledError(Exception):
+    """The Kafka client has stalled, as it may after a rebalance; only a new process helps."""
 
 
 class Astray(Struct, frozen=True):
@@ -87,7 +92,8 @@ class Loop:
         self._answering: set[str] = set()
         self._careful: set[TopicPartition] = set()
         self._stopping = asyncio.Event()
-        self._worked_at = self._shown_at = time.monotonic()
+        self._noted_at = self._shown_at = time.monotonic()
+        self._stalls: dict[TopicPartition, tuple[int, int]] = {}
 
     def stop(self) -> None:
         """Take nothing new; `run` returns when what is under way is stored and published."""
@@ -114,6 +120,7 @@ class Loop:
     async def turn(self) -> None:
         """One batch, or a wait for something to do."""
         await self._claims.keep()
+        await self._show()
         fetched = await self._fetch()
         batch = await self._prepare(fetched)
         if batch is None:
@@ -239,6 +246,8 @@ class Loop:
                 case Noticed():
                     owned.next[place.topic] = self._chores.notice(owned, item, known)
                     batch.size += 1
+                    if owned.settling is not None and place.topic == CLOCK:
+                        return  # the rest of the clock is read again when this tick is done with
                     continue
             owned.next[place.topic] = record.offset + 1
         if records and place.topic != CLOCK:
@@ -331,17 +340,13 @@ class Loop:
 
     async def _idle(self) -> None:
         await self._committed()
-        now = time.monotonic()
-        if now - self._shown_at > _SHOW:
-            self._shown_at = now
-            await self._show()
-        waiting = [owned for owned in self._claims.owned.values() if owned.noted < owned.published]
-        if waiting and now - self._worked_at > _NOTE:
-            self._worked_at = now
-            await self._note(waiting)
+        if time.monotonic() - self._noted_at > _NOTE:
+            self._noted_at = time.monotonic()
+            await self._note()
 
-    async def _note(self, waiting: list[Owned]) -> None:
-        """Store how far publishing has come."""
+    async def _note(self) -> None:
+        """Store how far publishing has come, where nothing is left to publish."""
+        waiting = [each for each in self._claims.owned.values() if each.noted < each.published == each.batch]
         if not waiting:
             return
         programme = self._programmes.current
@@ -354,28 +359,35 @@ class Loop:
         for part in batch.parts.values():
             part.owned.published = part.owned.noted = part.before + 1
 
-    async def _show(self) -> None:
-        """Tell Kafka how far we are, for the lag display alone, and count what waits."""
-        offsets = {
+    async def _show(self, *, now: bool = False) -> None:
+        """Every few seconds: count what waits, notice a consumer that stalls, tell Kafka where we are (for display)."""
+        if not now and time.monotonic() - self._shown_at < _SHOW:
+            return
+        self._shown_at = time.monotonic()
+        here, flowing = self._consumer.assignment(), list(self._claims.flowing)
+        places = {
             TopicPartition(topic, owned.number): offset
             for owned in self._claims.owned.values()
             for topic, offset in owned.next.items()
         }
-        here = self._consumer.assignment()
+        places = {place: offset for place, offset in places.items() if place in here}
+        if not places:
+            return
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(places))
         lag: dict[str, int] = {}
-        for place, offset in offsets.items():
-            if place in here:
-                lag[place.topic] = lag.get(place.topic, 0) + max(
-                    0, (self._consumer.highwater(place) or offset) - offset
-                )
+        for place, offset in places.items():
+            lag[place.topic] = lag.get(place.topic, 0) + ends[place] - offset
+            before, times = self._stalls.get(place, (offset, 0))
+            stalls = place in flowing and ends[place] > offset == before
+            self._stalls[place] = (offset, times + 1 if stalls else 0)
+            if times > _STALLED:
+                raise StalledError(f"{place.topic}, partition {place.partition}: records wait, and none is handed out")
         for topic, waiting in lag.items():
             metrics.LAG.labels(topic).set(waiting)
-        offsets = {place: offset for place, offset in offsets.items() if place in here}
-        if offsets:
-            try:
-                await self._consumer.commit(offsets)
-            except KafkaError as error:
-                log.debug("offsets not shown", error=type(error).__name__)
+        try:
+            await self._consumer.commit(places)
+        except KafkaError as error:
+            log.debug("offsets not shown", error=type(error).__name__)
 
     async def _start_over(self, error: Exception, failures: int) -> None:
         """Forget what was prepared; the next turn claims and reads again."""
@@ -396,7 +408,7 @@ class Loop:
             async with asyncio.timeout(10):
                 await self._committed()
                 await self._publishing.join()
-                await self._note([owned for owned in self._claims.owned.values() if owned.noted < owned.published])
-                await self._show()
+                await self._note()
+                await self._show(now=True)
         except (Lost, Transient, Unavailable, KafkaError, TimeoutError) as error:
             log.warning("stopped before all was published; the next owner does that", error=type(error).__name__)

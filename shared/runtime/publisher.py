@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from shared import log as logs
 from shared.contracts.topics import events_topic
 from shared.runtime.batch import Letter
+from shared.runtime.health import Health
 from shared.runtime.log import Event, trace_for
 
 log = logs.get("publisher")
@@ -25,8 +26,9 @@ Share = tuple[int, Sequence[Event], Sequence[Letter]]  # of a partition
 class Publisher:
     """An idempotent producer; when it breaks for good, a new one sends everything again."""
 
-    def __init__(self, service: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, service: str, options: Mapping[str, Any], health: Health) -> None:
         self._service, self._options = service, dict(options)
+        self._health = health
         self._topic = events_topic(service)
         self._source = f"perkstream/{service}".encode()
         self._producer: AIOKafkaProducer | None = None
@@ -67,6 +69,8 @@ class Publisher:
             except KafkaError as error:
                 # Whatever it was, a new producer has no sequence that could be broken; readers drop what they have.
                 log.warning("publishing again with a new producer", error=type(error).__name__)
+                self._health.turned()  # an outage is no hang
+                self._health.outage = "kafka"
                 await self._discard()
                 await asyncio.sleep(_PAUSE)
 

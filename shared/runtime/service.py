@@ -31,7 +31,7 @@ from shared.runtime.health import Health
 from shared.runtime.inbox import Inbox
 from shared.runtime.loader import CorruptError, Loader
 from shared.runtime.log import Codec
-from shared.runtime.loop import Loop
+from shared.runtime.loop import Loop, StalledError
 from shared.runtime.programmes import Programmes
 from shared.runtime.publisher import Publisher
 from shared.runtime.reader import DatabaseReader
@@ -43,6 +43,7 @@ from shared.settings import Settings, load
 log = logs.get("service")
 SESSION_MS: Final = 10_000
 HEARTBEAT_MS: Final = 3_000
+STOP_SECONDS: Final = 11  # for what is under way; with HTTP and Kafka's goodbye it makes fifteen
 Routes = Callable[[Reader[Any], Callable[[], Programme]], APIRouter]
 
 
@@ -59,7 +60,7 @@ async def _main(service: Service, routes: Routes, settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await _serve(service, routes, settings, stop)
-    except (MissingRecordsError, CorruptError) as error:
+    except (MissingRecordsError, CorruptError, StalledError) as error:
         log.critical("the service stops", reason=str(error))
         raise SystemExit(f"{service.name}: {error}") from None
 
@@ -75,7 +76,7 @@ async def _serve(service: Service, routes: Routes, settings: Settings, stop: asy
     await _warn_of_lifetime(mongo)
     codec = Codec(service.rules)
     health, waiting, store = Health(), Waiting(mongo), Store(mongo)
-    loader, publisher = Loader(mongo, service.rules, codec), Publisher(service.name, options)
+    loader, publisher = Loader(mongo, service.rules, codec), Publisher(service.name, options, health)
     programmes = Programmes(options)
     commands = Commands(service.name, partitions, mongo, waiting, options)
 
@@ -120,7 +121,11 @@ async def _serve(service: Service, routes: Routes, settings: Settings, stop: asy
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping, http}, return_when=asyncio.FIRST_COMPLETED)
         loop.stop()
-        await running
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await running
+        except TimeoutError:
+            log.warning("stopped in the middle of an outage; the next owner goes on")
     finally:
         stop.set()
         await http

@@ -2,10 +2,19 @@
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Final
 
 from tests.bench.meter import Cost
+
+PLAIN: Final = "FastStream handler, one record at a time"
+RAW: Final = "raw transactions, one thread"
+ONE: Final = "turnover, 1 process"
+TWO: Final = "turnover, 2 processes"
+HISTORY: Final = "… with ten times the history"
+MILLION: Final = "… with a million customers"
+ALONE: Final = "… the others, without a large customer"
+BESIDE: Final = "… the others, beside a large customer"
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,10 @@ class Part:
     others: Figure
     memory_mib: float | None
 
-    def document(self) -> dict[str, Any]:
-        """As it is written to bench.json."""
-        return asdict(self)
+    @property
+    def cost(self) -> float:
+        """Microseconds of CPU a record, of everything that works for it."""
+        return sum(figure.median for figure in self.cpu.values())
 
 
 def parts(runs: Iterable[Run]) -> dict[str, Part]:
@@ -82,3 +92,20 @@ def parts(runs: Iterable[Run]) -> dict[str, Part]:
         )
         for name, same in by.items()
     }
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from the time at which a purchase was to be produced until its event was seen, at a fixed rate."""
+
+    part: str
+    purchases: int
+    p50: float
+    p99: float
+    longest: float
+
+    @staticmethod
+    def of(part: str, seconds: Sequence[float]) -> "Latency":
+        """Of at least two latencies."""
+        cuts = statistics.quantiles(seconds, n=100)
+        return Latency(part, len(seconds), cuts[49] * 1000, cuts[98] * 1000, max(seconds) * 1000)

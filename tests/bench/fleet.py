@@ -1,16 +1,15 @@
 """The processes of a service under measurement: started, waited for, frozen while the topic is filled, stopped."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import httpx
 
 from deploy.local import ports
 from deploy.local.child import Child
 from deploy.local.errors import StackError
-from deploy.local.stack import Stack
 from shared.settings import PREFIX
 from tests.bench.meter import peak_rss
 from tests.bench.purchases import PARTITIONS
@@ -22,15 +21,14 @@ STOP_WITHIN_S = 20
 class Fleet:
     """So many processes of turnover."""
 
-    def __init__(self, stack: Stack, count: int) -> None:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-        environment = inherited | stack.environment("turnover") | {f"{PREFIX}LOG_FORMAT": "json"}
+    def __init__(self, count: int, environment: Mapping[str, str], logs: Path) -> None:
+        """`environment`: the whole of a process, but for its port; `logs`: the folder that they write to."""
         command = [sys.executable, "-m", "services.turnover.app"]
         self._urls: list[str] = []
         self.children: list[Child] = []
         for number, port in enumerate(ports.choose(count), 1):
-            log = stack.folder / "logs" / f"turnover-{number}.log"
-            self.children.append(Child(log.stem, command, log, environment | {f"{PREFIX}HTTP_PORT": str(port)}))
+            env = {**environment, f"{PREFIX}HTTP_PORT": str(port)}
+            self.children.append(Child(f"turnover-{number}", command, logs / f"turnover-{number}.log", env))
             self._urls.append(f"http://127.0.0.1:{port}")
         self.peak = 0.0
 

@@ -1,6 +1,7 @@
 """What every measurement stands on: one stack, and clients that send purchases and look at what came of them."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from bson import Timestamp
 from pymongo import MongoClient
 
 from deploy.cli import programme
@@ -17,6 +19,7 @@ from deploy.local.errors import StackError
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from shared.contracts.topics import events_topic
+from shared.settings import PREFIX
 from tests.bench import fleet
 from tests.bench.purchases import PARTITIONS, REQUEST_BYTES, Load, Till
 
@@ -49,6 +52,8 @@ class Ground:
     till: Till
     consumer: AIOKafkaConsumer
     mongo: MongoClient[dict[str, Any]]
+    before: Timestamp | None = None
+    """MongoDB's newest operation before the last measured load."""
 
     @staticmethod
     @asynccontextmanager
@@ -73,6 +78,11 @@ class Ground:
         self.consumer.unsubscribe()
         await self.stack.clear()
         await programme.publish(self.stack.kafka_options(), PROGRAMME)
+
+    def environment(self, role: str) -> dict[str, str]:
+        """The whole environment of a process that is measured."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        return inherited | self.stack.environment(role) | {f"{PREFIX}LOG_FORMAT": "json"}
 
     @property
     def servers(self) -> dict[str, list[int]]:

@@ -1,10 +1,11 @@
 """Purchases that are encoded before anything is measured, so that the load generator is never what is measured."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
@@ -13,18 +14,27 @@ from shared.contracts.topics import PURCHASES
 
 PARTITIONS: Final = 12
 REQUEST_BYTES: Final = 900_000  # of a batch; Kafka takes 1 MiB
-EVERY: Final = 100  # one in so many purchases is sent twice
-AT_ONCE: Final = 100_000  # purchases encoded at a time where the number is large
+TWICE: Final = 100  # one in so many purchases is sent twice
+AT_ONCE: Final = 100_000  # purchases encoded at a time where there are many
 _BEGIN: Final = datetime(datetime.now(UTC).year - 1, 1, 2, tzinfo=UTC)
+
+
+class Purchase(NamedTuple):
+    """A purchase and the record that says so."""
+
+    identity: str
+    customer: str
+    value: bytes
 
 
 @dataclass
 class Load:
-    """Records ready to be sent: `batches` by partition, each as Kafka stores it. `records` counts duplicates too."""
+    """Records ready to be sent: `batches` by partition, as Kafka stores them. `ids`: of the purchases that will count;
+    `records`: all, with those that are sent twice."""
 
-    ids: list[str]
-    records: int
-    batches: dict[int, list[Any]] = field(repr=False)
+    ids: list[str] = field(default_factory=list[str])
+    records: int = 0
+    batches: dict[int, list[Any]] = field(default_factory=dict[int, list[Any]], repr=False)
 
 
 class Till:
@@ -38,25 +48,16 @@ class Till:
 
     @property
     def now(self) -> datetime:
-        """The business time of the next purchase."""
+        """The business time that purchases have reached."""
         return _BEGIN + timedelta(seconds=self._made)
 
-    def drawn(self, count: int, customers: int, prefix: str = "c") -> Iterator[str]:
-        """That many customers, drawn evenly."""
-        return (f"{prefix}-{self._random.randrange(customers):07d}" for _ in range(count))
+    def everybody(self, customers: int) -> list[str]:
+        """All of so many customers, in any order."""
+        return self._random.sample([f"c-{number:07d}" for number in range(customers)], customers)
 
-    def purchase(self, customer: str) -> tuple[str, bytes]:
-        """The id and the record of the customer's next purchase: about 300 bytes, one line, 10.00 to 16.99."""
-        self._made += 1
-        identity, minor = f"p-{self._made:08x}", 1_000 + self._made % 700
-        at = (_BEGIN + timedelta(seconds=self._made)).isoformat()[:-6]
-        record = (
-            f'{{"type":"PurchaseCompleted.v1","purchase_id":"{identity}","store_id":"s-01","terminal_id":"t-3",'
-            f'"customer_id":"{customer}","occurred_at":"{at}Z","currency":"EUR","total_minor":{minor},'
-            f'"tax_minor":{minor // 7},"lines":[{{"sku":"85123A","name":"White hanging heart","quantity":6,'
-            f'"amount_minor":{minor}}}]}}'
-        )
-        return identity, record.encode()
+    def drawn(self, count: int, customers: int) -> list[str]:
+        """That many of so many customers, drawn evenly."""
+        return [f"c-{self._random.randrange(customers):07d}" for _ in range(count)]
 
     def home(self, customer: str) -> int:
         """The partition of a customer."""
@@ -65,14 +66,38 @@ class Till:
             number = self._home[customer] = partition_of(customer, PARTITIONS)
         return number
 
-    def load(self, customers: Sequence[str] | Iterator[str]) -> Load:
-        """A purchase for each of these customers, in this order, one in a hundred sent twice."""
-        made = Load([], 0, {})
-        for customer in customers:
-            identity, value = self.purchase(customer)
-            made.ids.append(identity)
-            for _ in range(2 if len(made.ids) % EVERY == 0 else 1):
-                self._append(made, self.home(customer), customer.encode(), value)
+    def purchase(self, customer: str) -> Purchase:
+        """The customer's next purchase: about 300 bytes, one line, 10.00 to 16.99 euros."""
+        self._made += 1
+        identity, minor, at = f"p-{self._made:08x}", 1_000 + self._made % 700, self.now.isoformat()[:-6]
+        record = (
+            f'{{"type":"PurchaseCompleted.v1","purchase_id":"{identity}","store_id":"s-01","terminal_id":"t-3",'
+            f'"customer_id":"{customer}","occurred_at":"{at}Z","currency":"EUR","total_minor":{minor},'
+            f'"tax_minor":{minor // 7},"lines":[{{"sku":"85123A","name":"White hanging heart","quantity":6,'
+            f'"amount_minor":{minor}}}]}}'
+        )
+        return Purchase(identity, customer, record.encode())
+
+    def load(self, customers: Iterable[str]) -> Load:
+        """A purchase for each of these customers, in this order."""
+        return self.pack([self.purchase(customer) for customer in customers])
+
+    def loads(self, customers: Iterable[str]) -> Iterator[Load]:
+        """The same, some at a time."""
+        rest = iter(customers)
+        while some := list(islice(rest, AT_ONCE)):
+            yield self.load(some)
+
+    def pack(self, purchases: Sequence[Purchase], known: Collection[str] = ()) -> Load:
+        """These purchases, one in a hundred sent twice. `known`: those which have been sent before."""
+        made = Load()
+        for identity, customer, value in purchases:
+            home, key = self.home(customer), customer.encode()
+            if identity not in known:
+                made.ids.append(identity)
+                if len(made.ids) % TWICE == 0:
+                    self._append(made, home, key, value)
+            self._append(made, home, key, value)
         return made
 
     def _append(self, made: Load, partition: int, key: bytes, value: bytes) -> None:

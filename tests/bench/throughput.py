@@ -2,59 +2,84 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from shared.contracts.topics import CLOCK
-from tests.bench.figures import Run
+from tests.bench import raw
+from tests.bench.figures import ONE, TWO, Run
 from tests.bench.fleet import Fleet
 from tests.bench.ground import Ground
 from tests.bench.meter import Meter
 from tests.bench.purchases import PARTITIONS, Load
 
-WARM_UP: Final = 20_000  # purchases before the first that is measured: connections, caches and compiled code
+FILL_WITHIN_S: Final = 6  # what is frozen for longer than its session with Kafka (10 s) loses its partitions
 
 
-async def measure(ground: Ground, running: Fleet, load: Load, part: str) -> Run:
+async def measure(
+    ground: Ground, running: Fleet, load: Load, part: str, counted: Collection[str] | None = None
+) -> Run:
     """Freeze the processes, fill the topic, let them go on, and count until the last event is published.
 
-    They are ready, hold their partitions and have nothing to do when they are frozen, so that all of what they need for
-    the load is measured, and nothing of their start. The end is the broker's time of the last event.
+    They are ready, hold their partitions and have nothing to do when they are frozen, so that all of what the load
+    needs is measured, and nothing of their start. The end is the broker's time of the last event. `counted`: the
+    purchases that this is about, where the load has others beside them.
     """
     since = await ground.ends()
     running.freeze()
     try:
-        async with asyncio.timeout(6):  # within the session: what was frozen for longer would have lost its partitions
+        async with asyncio.timeout(FILL_WITHIN_S):
             await ground.till.send(load)
     finally:
-        meter = Meter({"turnover": running.pids, **ground.servers})
+        ground.before = raw.newest(ground.mongo)
+        meter = Meter({"service": running.pids, **ground.servers})
         began = time.time()
         running.thaw()
     await ground.published(len(load.ids), since, running)
     cost = meter.read()
     published = await ground.events(load, since)
-    return Run.of(part, load.records, max(published.times.values()) - began, cost)
+    ended = max(published.times[identity] for identity in counted or load.ids)
+    return Run.of(part, len(counted) if counted else load.records, ended - began, cost)
 
 
-async def warm(ground: Ground, running: Fleet, customers: int, count: int = WARM_UP) -> None:
-    """A first load that is not measured, and a first tick."""
-    load = ground.till.load(ground.till.drawn(count, customers))
-    since = await ground.ends()
-    tick = b'{"type":"Tick.v1","now":"%s"}' % ground.till.now.isoformat().encode()
+async def send(ground: Ground, running: Fleet, loads: Iterable[Load]) -> None:
+    """Put these through the service as fast as it goes, without measuring; no more than two of them wait."""
+    since, counts = await ground.ends(), [0]
+    for load in loads:
+        await ground.published(sum(counts[:-1]), since, running)
+        await ground.till.send(load)
+        counts.append(len(load.ids))
+    await ground.published(sum(counts), since, running)
+
+
+async def tick(ground: Ground) -> None:
+    """Set the clock to the business time that the purchases have reached."""
+    record = b'{"type":"Tick.v1","now":"%s"}' % ground.till.now.isoformat().encode()
     for number in range(PARTITIONS):
-        await ground.till.producer.send_and_wait(CLOCK, tick, partition=number)
-    await ground.till.send(load)
-    await ground.published(len(load.ids), since, running)
+        await ground.till.producer.send_and_wait(CLOCK, record, partition=number)
+
+
+@asynccontextmanager
+async def fresh(ground: Ground, processes: int) -> AsyncGenerator[Fleet, None]:
+    """So many processes, ready, on an empty database and empty topics."""
+    await ground.clear()
+    running = Fleet(processes, ground.environment("turnover"), ground.stack.folder / "logs")
+    try:
+        await running.start()
+        await tick(ground)
+        yield running
+    finally:
+        await running.stop()
 
 
 async def from_full_topic(ground: Ground, processes: int, records: int, customers: int) -> Run:
-    """So many processes with an empty database, warmed up, then measured."""
-    await ground.clear()
+    """So many processes on a database that holds no more than a warm-up: a purchase of every customer.
+
+    The warm-up is for connections, caches and Python's own optimisation.
+    """
     load = ground.till.load(ground.till.drawn(records, customers))
-    running = Fleet(ground.stack, processes)
-    try:
-        await running.start()
-        await warm(ground, running, customers)
-        run = await measure(ground, running, load, f"turnover, {processes} process" + "es" * (processes > 1))
-    finally:
-        await running.stop()
+    async with fresh(ground, processes) as running:
+        await send(ground, running, [ground.till.load(ground.till.everybody(customers))])
+        run = await measure(ground, running, load, ONE if processes == 1 else TWO)
     return run.with_memory(running.peak)

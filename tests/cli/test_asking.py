@@ -35,36 +35,37 @@ def answering(service: Service, **body: Any) -> None:
 async def test_a_rebuild_tells_what_all_partitions_did(
     url: str, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answering(service, customers=1000)
+    answering(service, compare=False, customers=1000, drifted=0, examples=[])
 
     assert await rebuilding.rebuild(url, token("ops"), compare=False)
 
-    assert capsys.readouterr().out == "rebuilt, 3,000 customers, 3 partitions\n"
+    assert capsys.readouterr().out == "rebuilt: 3,000 customers, 0 drifted, 3 partitions\n"
     assert [(one["type"], one["compare"]) for one in service.writer.sent.values()] == [("Rebuild.v1", False)] * 3
 
 
 async def test_a_comparison_without_drift_says_so(
     url: str, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answering(service, customers=2, drift=[])
+    answering(service, compare=True, customers=2, drifted=0, examples=[])
 
     assert await rebuilding.rebuild(url, token("ops"), compare=True)
 
-    assert capsys.readouterr().out == "compared, 6 customers, 3 partitions, no drift\n"
+    assert capsys.readouterr().out == "compared: 6 customers, 0 drifted, 3 partitions\n"
     assert all(one["compare"] for one in service.writer.sent.values())
 
 
 async def test_drift_is_shown_as_a_table_and_fails(
     url: str, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answering(service, drift=[{"customer_id": "c-1", "field": "years.2010", "stored": 1, "log": [2]}])
+    examples = [{"customer_id": "c-1", "differs": ["state.years", "version"]}]
+    answering(service, compare=True, customers=9, drifted=1, examples=examples)
 
     assert not await rebuilding.rebuild(url, token("ops"), compare=True)
 
     told = capsys.readouterr().out
-    assert "3 differ" in told
-    for word in ("customer_id", "c-1", "years.2010", "[2]"):
-        assert word in told
+    assert "compared: 27 customers, 3 drifted, 3 partitions" in told
+    assert "c-1" in told
+    assert "state.years, version" in told
 
 
 async def test_an_answer_is_waited_for(url: str, service: Service) -> None:

@@ -1,7 +1,7 @@
 """A stack of their own for the fault tests, whose servers and services they may kill, and the worlds on it."""
 
 import shutil
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.faults.process import Nursery, nursery
 from tests.faults.turnover import TURNOVER
 from tests.faults.world import World, opened
 
@@ -24,10 +25,17 @@ async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def turnover_nursery() -> Iterator[Nursery]:
+    """Where processes of turnover come from."""
+    with nursery(TURNOVER.module) as found:
+        yield found
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def world(own_stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
+async def world(own_stack: Stack, turnover_nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
     """Turnover in an empty system, without a process yet."""
-    async with opened(TURNOVER, own_stack, tmp_path) as found:
+    async with opened(TURNOVER, own_stack, turnover_nursery, tmp_path) as found:
         yield found
 
 
@@ -37,5 +45,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     world: World | None = getattr(item, "funcargs", {}).get("world")
     if report.failed and world is not None:
-        report.sections += [(each.name, each.child.last_words(40)) for each in world.processes]
+        report.sections += [(each.name, each.last_words(40)) for each in world.processes]
     return report

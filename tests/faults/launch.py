@@ -1,22 +1,22 @@
-"""Runs a service with one fault built in: `python -m tests.faults.launch MODULE`, the fault in the environment.
-
-It adds to the running code only what a test cannot do from outside: to end or freeze the process at an exact place.
+"""Runs a service with one fault built in. It adds to the code only what a test cannot do from outside: to end or
+freeze the process at an exact place. Called by `nursery`, as `python -m tests.faults.launch MODULE`.
 """
 
 import asyncio
+import ctypes
 import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Generator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "FAULT"
 SLOW = 1.5  # seconds that a loop is held after a rebalance: records that leak have long come by then
 
 
@@ -36,10 +36,6 @@ class Fault:
     armed: str = ""
     limits: dict[str, float] = field(default_factory=dict[str, float])
     bug: str = ""
-
-    def variable(self) -> dict[str, str]:
-        """The environment that carries it."""
-        return {VARIABLE: json.dumps(asdict(self))}
 
 
 POINTS = {
@@ -93,8 +89,8 @@ class Trigger:
             await asyncio.sleep(SLOW)
 
 
-def main(module: str) -> None:
-    fault = Fault(**json.loads(os.environ[VARIABLE]))
+def run(module: str, fault: Fault) -> None:
+    """Run the module as `python -m` does, with that fault."""
     trigger = Trigger(fault)
     for name, value in fault.limits.items():
         _set(name, value)
@@ -107,7 +103,60 @@ def main(module: str) -> None:
     elif fault.at:
         _count(trigger, fault.at)
     sys.argv = [module]
+    del sys.modules[module]  # imported ahead; it must run anew, as the main module
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def orders() -> dict[str, Any]:
+    """Fork a process for each order that comes in, and return in it with its order; how it ended goes to a file.
+
+    Importing takes longer than all the rest of a start. Ends with whoever started it, and so do the processes.
+    """
+    exits: dict[int, Path] = {}
+    for line in _lines():
+        while exits and (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+            file = exits.pop(ended[0])
+            file.with_suffix(".new").write_text(str(os.waitstatus_to_exitcode(ended[1])))
+            file.with_suffix(".new").rename(file)
+        if line is None:
+            continue
+        order: dict[str, Any] = json.loads(line)
+        parent, child = os.getpid(), os.fork()
+        if not child:
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+            if os.getppid() != parent:
+                sys.exit("the parent is gone")
+            os.setpgid(0, 0)
+            log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            for number in (1, 2):
+                os.dup2(log, number)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            return order
+        exits[child] = Path(order["exit"])
+        print(child, flush=True)
+    sys.exit()
+
+
+def _lines() -> Iterator[bytes | None]:
+    """The lines of standard input; `None` at least every 20 ms."""
+    rest = b""
+    while True:
+        if not select.select([0], [], [], 0.02)[0]:
+            yield None
+            continue
+        more = os.read(0, 65_536)
+        if not more:
+            return
+        *lines, rest = (rest + more).split(b"\n")
+        yield from lines
+
+
+def main(module: str) -> None:
+    importlib.import_module(module)
+    order = orders()
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    run(module, Fault(**order["fault"]))
 
 
 Call = Callable[..., Coroutine[Any, Any, Any]]

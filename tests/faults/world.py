@@ -17,7 +17,7 @@ from shared.runtime.inbox import Inbox
 from shared.runtime.owned import BATCHES, PARTITIONS, batch_id
 from tests.faults import truth
 from tests.faults.launch import Fault
-from tests.faults.process import Process
+from tests.faults.process import Nursery, Process
 from tests.faults.subject import Record, Sent, Subject
 from tests.faults.turnover import PROGRAMME
 from tests.faults.waiting import until
@@ -26,14 +26,16 @@ from tests.faults.waiting import until
 class World:
     """The processes of one subject on one stack; `world` of conftest makes it, empty, and ends what is left of it."""
 
-    def __init__(self, subject: Subject, stack: Stack, folder: Path, mongo: AsyncMongoClient[Any]) -> None:
+    def __init__(
+        self, subject: Subject, stack: Stack, nursery: Nursery, folder: Path, mongo: AsyncMongoClient[Any]
+    ) -> None:
         assert stack.layout is not None, "the fault tests need servers that are child processes"
         self.subject, self.stack = subject, stack
         self.partitions = stack.layout.partitions
         self.processes: list[Process] = []
         self.bugs: set[str] = set()
         self.database = mongo[subject.name]
-        self._folder = folder
+        self._nursery, self._folder = nursery, folder
         self._inputs = Inbox(subject.service).topics
 
     def process(
@@ -42,7 +44,7 @@ class World:
         """Start another process of the service; `armed`: its fault may happen at once."""
         name = f"{self.subject.name}-{len(self.processes) + 1}"
         settings = {**self.stack.environment(self.subject.name), **(environment or {})}
-        made = Process(name, self.subject.module, settings, self._folder, fault, armed=armed)
+        made = Process(name, self._nursery, settings, self._folder, fault or Fault(), armed=armed)
         self.processes.append(made)
         return made
 
@@ -105,7 +107,7 @@ class World:
 
     async def holds(self) -> None:
         """Everything that must be true once it is quiet: see `truth`."""
-        process = next((each for each in self.processes if each.child.running), None) or self.process()
+        process = next((each for each in self.processes if each.running), None) or self.process()
         await process.ready()
         await self.quiet()
         await self.no_drift(process)
@@ -125,16 +127,16 @@ class World:
     async def end(self) -> None:
         """End every process."""
         for process in self.processes:
-            await process.child.kill()
+            await process.kill()
 
 
 @asynccontextmanager
-async def opened(subject: Subject, stack: Stack, folder: Path) -> AsyncGenerator[World, None]:
+async def opened(subject: Subject, stack: Stack, nursery: Nursery, folder: Path) -> AsyncGenerator[World, None]:
     """An empty world with the default programme."""
     await stack.clear()
     await programme.publish(stack.kafka_options(), PROGRAMME)
     async with AsyncMongoClient[Any](stack.mongo_url(), tz_aware=True) as mongo:
-        world = World(subject, stack, folder, mongo)
+        world = World(subject, stack, nursery, folder, mongo)
         try:
             yield world
         finally:

@@ -1,5 +1,7 @@
 """What a stack promises: servers that are ready, and locked for everybody whom nothing was allowed."""
 
+import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +16,11 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
 from deploy.local import provision
+from deploy.local.child import Child
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack, options
 from shared.contracts.topics import TOPICS
+from tests.conftest import FreshStack
 
 
 @asynccontextmanager
@@ -37,7 +41,7 @@ async def send(stack: Stack, role: str, topic: str) -> None:
 async def read(stack: Stack, role: str, topic: str) -> int:
     consumer = AIOKafkaConsumer(topic, auto_offset_reset="earliest", **stack.kafka_options(role))
     async with started(consumer):
-        return len(await consumer.getmany(timeout_ms=3_000))
+        return sum(map(len, (await consumer.getmany(timeout_ms=3_000)).values()))
 
 
 async def test_every_topic_is_there_with_the_number_of_partitions_that_the_contract_says(stack: Stack) -> None:
@@ -129,6 +133,63 @@ async def test_provisioning_again_changes_nothing(stack: Stack) -> None:
     await provision.databases(stack.mongo_url())
     await provision.users(stack.mongo_url(), stack.keys.passwords)
     await send(stack, "turnover", "turnover.events")
+
+
+async def test_one_folder_has_one_stack_at_a_time(stack: Stack) -> None:
+    with pytest.raises(StackError, match="is running already"):
+        async with Stack.start(stack.folder):
+            pass
+
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from deploy.local.stack import Stack
+
+async def main():
+    async with Stack.start(Path(sys.argv[1])) as stack:
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_stack_comes_back_with_its_data_after_its_owner_was_killed(
+    fresh_stack: FreshStack, tmp_path: Path
+) -> None:
+    owner = Child("owner", [sys.executable, "-c", OWNER, str(tmp_path / "stack")], tmp_path / "owner.log")
+    owner.start()
+    while "ready" not in owner.last_words():
+        assert owner.running, owner.last_words()
+        await asyncio.sleep(0.1)
+    before = Stack.attach(tmp_path / "stack")
+    await send(before, "turnover", "turnover.events")
+    async with AsyncMongoClient[dict[str, Any]](before.mongo_url()) as client:
+        await client.turnover.log.insert_one({"_id": "kept"})
+    await owner.kill()
+
+    after = await fresh_stack()
+
+    assert after.layout == before.layout
+    assert await read(after, "ledger", "turnover.events") == 1
+    async with AsyncMongoClient[dict[str, Any]](after.mongo_url()) as client:
+        assert await client.turnover.log.find_one({"_id": "kept"})
+
+
+async def test_a_server_that_is_killed_can_be_started_again(fresh_stack: FreshStack) -> None:
+    stack = await fresh_stack()
+    await send(stack, "pos", "pos.purchases")
+
+    for server in (*stack.brokers, *stack.mongod):
+        await server.kill()
+        server.start()
+    await stack.ready()
+
+    await send(stack, "pos", "pos.purchases")
+    assert await read(stack, "turnover", "pos.purchases") == 2
+    await stack.clear()
+    assert await read(stack, "turnover", "pos.purchases") == 0
 
 
 async def test_servers_that_the_environment_names_are_used_as_they_are(

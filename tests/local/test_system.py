@@ -16,7 +16,6 @@ from rich.text import Text
 from deploy.local import lock, ports
 from deploy.local.errors import StackError
 from deploy.local.service import Service
-from tests.conftest import FreshStack
 
 STAND_IN = "tests.local.stand_in"
 
@@ -59,12 +58,6 @@ async def test_a_service_that_cannot_start_is_named_with_what_it_said(tmp_path: 
             await service.ready()
 
 
-async def test_a_stack_is_not_started_twice(fresh_stack: FreshStack, tmp_path: Path) -> None:
-    await fresh_stack()
-    with pytest.raises(StackError, match="is running already"):
-        await fresh_stack()
-
-
 def make(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command to the end of its output, as a pipe would: a process that kept it open would hang this."""
     command_line = [sys.executable, "-m", "deploy.local", command]
@@ -105,27 +98,23 @@ def test_up_and_down_come_and_go(place: Path) -> None:
     assert (down.returncode, down.stderr.strip()) == (0, "Nothing is running.")
 
 
-def test_run_stops_on_ctrl_c_and_keeps_its_data(place: Path) -> None:
-    kept: list[str] = []
-    for _ in range(2):
-        run = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local", "run"], cwd=place, stderr=subprocess.PIPE, text=True
-        )
-        assert run.stderr is not None
-        for line in run.stderr:
-            if "Addresses and tokens" in Text.from_ansi(line).plain:
-                break
-        kept.append(env(place)["KAFKA_BOOTSTRAP"])
-        refused = make(place, "up")
-        assert refused.returncode == 1
-        assert "make run is running" in refused.stderr
+def test_run_stops_on_ctrl_c(place: Path) -> None:
+    command_line = [sys.executable, "-m", "deploy.local", "run"]
+    run = subprocess.Popen(command_line, cwd=place, stderr=subprocess.PIPE, text=True)
+    assert run.stderr is not None
+    for line in run.stderr:
+        if "Addresses and tokens" in Text.from_ansi(line).plain:
+            break
+    assert {"KAFKA_BOOTSTRAP", "STACK"} <= set(env(place))
+    refused = make(place, "up")
+    assert refused.returncode == 1
+    assert "make run is running" in refused.stderr
 
-        os.kill(run.pid, signal.SIGINT)
+    os.kill(run.pid, signal.SIGINT)
 
-        _, rest = run.communicate(timeout=60)
-        assert run.returncode == 0, rest
-        assert not (place / ".run" / "env").exists()
-    assert kept[0] == kept[1]
+    _, rest = run.communicate(timeout=60)
+    assert run.returncode == 0, rest
+    assert not (place / ".run" / "env").exists()
 
 
 @pytest.mark.chaos

@@ -1,0 +1,83 @@
+"""Latency from produce to published, at a fixed rate that does not wait for answers."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from deploy.local.errors import StackError
+from shared.contracts.topics import PURCHASES
+from tests.bench.figures import Latency
+from tests.bench.ground import EVENTS, Ground
+from tests.bench.purchases import PARTITIONS
+
+WARM_UP_S: Final = 3
+_LATE_S: Final = 30  # after the last purchase, until its event is missed
+
+
+class _Event(msgspec.Struct):
+    purchase_id: str = ""
+
+
+async def measure(
+    ground: Ground, part: str, rate: int, customers: Sequence[str], large: str | None = None
+) -> Latency:
+    """Produce a purchase for each of these customers, `rate` a second, and watch for the events in the same process.
+
+    The clock of a purchase starts when it was to be produced, even when the producer is late: so a stall counts against
+    every purchase that falls into it. Not counted: the first seconds, and the purchases of the customer `large`.
+    """
+    made = [(*ground.till.purchase(customer), customer) for customer in customers]
+    options = ground.stack.kafka_options()
+    producer: Any = AIOKafkaProducer(**options, linger_ms=0)
+    consumer: Any = AIOKafkaConsumer(**options, enable_auto_commit=False)
+    await producer.start()
+    await consumer.start()
+    gc.collect()
+    gc.disable()
+    try:
+        places = [TopicPartition(EVENTS, number) for number in range(PARTITIONS)]
+        consumer.assign(places)
+        await consumer.seek_to_end()
+        await consumer.getmany(timeout_ms=200)
+        seen: dict[str, float] = {}
+        began = time.monotonic() + 0.1
+        watching = asyncio.create_task(_watch(consumer, len(made), seen))
+        sent: list[asyncio.Future[Any]] = []
+        for number, (_, value, customer) in enumerate(made):
+            wait = began + number / rate - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            home = ground.till.home(customer)
+            sent.append(await producer.send(PURCHASES, value, customer.encode(), partition=home))
+        await asyncio.gather(*sent)
+        try:
+            await asyncio.wait_for(watching, _LATE_S)
+        except TimeoutError:
+            raise StackError(f"{len(made) - len(seen):,} of {len(made):,} purchases led to no event") from None
+    finally:
+        gc.enable()
+        await consumer.stop()
+        await producer.stop()
+    found = [
+        seen[identity] - (began + number / rate)
+        for number, (identity, _, customer) in enumerate(made)
+        if customer != large and number >= rate * WARM_UP_S
+    ]
+    return Latency.of(part, found)
+
+
+async def _watch(consumer: Any, count: int, seen: dict[str, float]) -> None:
+    decode = msgspec.json.Decoder(_Event).decode
+    while len(seen) < count:
+        found = await consumer.getmany(timeout_ms=500)
+        now = time.monotonic()
+        for records in found.values():
+            for record in records:
+                identity = decode(record.value).purchase_id
+                if identity:
+                    seen.setdefault(identity, now)
