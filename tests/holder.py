@@ -22,9 +22,10 @@ async def hold(folder: Path, owner: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, over.set)
     loop.add_reader(os.pidfd_open(owner), over.set)  # readable when that process has ended
-    async with Stack.start(folder / "stack", wipe=True):
+    async with Stack.start(folder / "stack", wipe=True) as stack:
         (folder / "holder").write_text(str(os.getpid()))
         await over.wait()
+        await stack.kill()  # nobody wants the data any more
 
 
 def main(folder: Path, owner: int) -> int:

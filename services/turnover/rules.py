@@ -1,7 +1,7 @@
 """How purchases and returns become turnover and tiers: what a message leads to, without I/O and without a clock."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,8 @@ from shared.rulebook.refused import Refused
 __all__ = ["FACTS", "Item", "Memo", "Message", "State", "decide", "due_at", "evolve", "initial", "keys", "now"]
 
 Message = PurchaseCompleted | PurchaseReturned | Tick
+# Returns that wait for one purchase which nobody has seen: each entry of the log repeats those before it.
+MOST_WAITING: Final = 100
 
 
 def initial(_customer_id: str) -> State:
@@ -125,7 +127,10 @@ def _returned(scene: Scene, back: Return, judge: Version, key: str) -> list[Entr
     else:
         known = scene.state.memory.get(back.named)
         if not isinstance(known, Bought | Purchase):
-            items[back.named] = Awaited([*known.returns, back] if isinstance(known, Awaited) else [back])
+            waiting = [*known.returns, back] if isinstance(known, Awaited) else [back]
+            if len(waiting) > MOST_WAITING:
+                raise Refused(f"purchase_id: {MOST_WAITING} returns wait for it already")
+            items[back.named] = Awaited(waiting)
             return [Entry(ReturnWaits(return_id=back.return_id), at, cause, None, memo)]
         one, origin = purchases.take_back(known, back, scene.programme), moment(known.at)
         judge = scene.programme.in_force(origin) or judge
@@ -160,6 +165,7 @@ def _taken(
     if one.reason is not None:
         refusal = ReturnRefused(
             return_id=back.return_id,
+            store_id=back.store_id,
             purchase_id=back.purchase_id,
             amount_minor=one.worth,
             excess_minor=one.excess,

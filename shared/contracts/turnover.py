@@ -61,17 +61,19 @@ class TurnoverReduced(Fact):
 
 
 class ReturnRefused(Fact):
-    """A return, or a part of one, that does not count: more than is left of its purchase, or too late.
+    """A return, or a part of one, that does not count: more than is left of its purchase, too late, or (`fx_rate`) of a
+    purchase in another currency, for which it waited without a rate; then both amounts are 0.
 
     `amount_minor`: of the whole return. `excess_minor`: what of it is refused.
     """
 
     type: Literal["ReturnRefused.v1"] = "ReturnRefused.v1"
     return_id: Id
+    store_id: Id
     purchase_id: Id | None
     amount_minor: Amount
     excess_minor: Amount
-    reason: Literal["exceeds", "window"]
+    reason: Literal["exceeds", "window", "fx_rate"]
 
 
 class TierChanged(Fact):

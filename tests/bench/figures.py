@@ -7,14 +7,14 @@ from typing import Final
 
 from tests.bench.meter import Cost
 
-PLAIN: Final = "FastStream handler, one record at a time"
-RAW: Final = "raw transactions, one thread"
+PLAIN: Final = "FastStream handler"
+RAW: Final = "raw transactions, 1 thread"
 ONE: Final = "turnover, 1 process"
 TWO: Final = "turnover, 2 processes"
-HISTORY: Final = "… with ten times the history"
-MILLION: Final = "… with a million customers"
-ALONE: Final = "… the others, without a large customer"
-BESIDE: Final = "… the others, beside a large customer"
+HISTORY: Final = "… ten times the history"
+MILLION: Final = "… a million customers"
+ALONE: Final = "… without a large customer"
+BESIDE: Final = "… beside a large customer"
 
 
 @dataclass(frozen=True)

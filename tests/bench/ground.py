@@ -15,6 +15,7 @@ from bson import Timestamp
 from pymongo import MongoClient
 
 from deploy.cli import programme
+from deploy.local import jars
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
@@ -78,6 +79,11 @@ class Ground:
         self.consumer.unsubscribe()
         await self.stack.clear()
         await programme.publish(self.stack.kafka_options(), PROGRAMME)
+
+    def versions(self) -> dict[str, str]:
+        """Of the servers."""
+        kafka = {} if not self.stack.brokers else {"kafka": jars.ROOTS.split("+")[0].rpartition(":")[2]}
+        return kafka | {"mongod": self.mongo.server_info()["version"]}
 
     def environment(self, role: str) -> dict[str, str]:
         """The whole environment of a process that is measured."""

@@ -23,9 +23,7 @@ class _Event(msgspec.Struct):
     purchase_id: str = ""
 
 
-async def measure(
-    ground: Ground, part: str, rate: int, customers: Sequence[str], large: str | None = None
-) -> Latency:
+async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str], large: str | None = None) -> Latency:
     """Produce a purchase for each of these customers, `rate` a second, and watch for the events in the same process.
 
     The clock of a purchase starts when it was to be produced, even when the producer is late: so a stall counts against

@@ -8,7 +8,6 @@ from deploy.cli.trouble import notes
 from tests.bench import latency, plain, raw
 from tests.bench.figures import ALONE, BESIDE, HISTORY, MILLION, TWO, Latency, Run
 from tests.bench.ground import Ground
-from tests.bench.purchases import Load
 from tests.bench.throughput import fresh, from_full_topic, measure, send
 
 LARGE: Final = "c-large"
@@ -36,10 +35,11 @@ class Size:
 
 @dataclass
 class Results:
-    """What was found so far."""
+    """What was found so far. `servers`: their versions."""
 
     runs: list[Run] = field(default_factory=list[Run])
     latencies: list[Latency] = field(default_factory=list[Latency])
+    servers: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, run: Run) -> Run:
         """Keep it, and say so."""
@@ -113,11 +113,14 @@ async def large(ground: Ground, size: Size, results: Results) -> None:
         old = [ground.till.purchase(LARGE) for _ in range(size.large)]
         known = {purchase.identity for purchase in old}
         await send(ground, running, [ground.till.pack(old)])
-        for number in range(size.rounds):
+        for _ in range(size.rounds):
             ordinary = ground.till.drawn(size.records, size.customers)
             results.add(await measure(ground, running, ground.till.load(ordinary), ALONE))
-            mixed = [ground.till.purchase(customer) for customer in _beside(ground.till.drawn(size.records, size.customers))]
-            mixed[LARGE_SHARE // 2 :: LARGE_SHARE] = 
+            customers = _beside(ground.till.drawn(size.records, size.customers))
+            mixed = [ground.till.purchase(customer) for customer in customers]
+            places = range(LARGE_SHARE // 2, len(mixed), LARGE_SHARE)
+            for count, place in enumerate(places):
+                mixed[place] = old[count * len(old) // len(places)]
             load = ground.till.pack(mixed, known)
             counted = [purchase.identity for purchase in mixed if purchase.customer != LARGE]
             results.add(await measure(ground, running, load, BESIDE, counted))

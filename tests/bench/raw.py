@@ -63,7 +63,7 @@ def _transaction(operations: Sequence[Document]) -> Transaction:
 def measure(
     mongo: MongoClient[Document], written: Sequence[Transaction], records: int, servers: Mapping[str, list[int]]
 ) -> Run:
-    """Write them into a database of their own, with the same indexes, guarantees and order; nothing is encoded ahead."""
+    """Write them to a database of their own, with the same indexes, guarantees and order. Nothing is encoded ahead."""
     shape = {document["_id"]: {**document, "epoch": 1} for document in mongo["turnover"][PARTITIONS].find()}
     mongo.drop_database(_DATABASE)
     database = mongo[_DATABASE]

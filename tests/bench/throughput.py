@@ -17,9 +17,7 @@ from tests.bench.purchases import PARTITIONS, Load
 FILL_WITHIN_S: Final = 6  # what is frozen for longer than its session with Kafka (10 s) loses its partitions
 
 
-async def measure(
-    ground: Ground, running: Fleet, load: Load, part: str, counted: Collection[str] | None = None
-) -> Run:
+async def measure(ground: Ground, running: Fleet, load: Load, part: str, counted: Collection[str] | None = None) -> Run:
     """Freeze the processes, fill the topic, let them go on, and count until the last event is published.
 
     They are ready, hold their partitions and have nothing to do when they are frozen, so that all of what the load

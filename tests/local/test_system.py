@@ -17,6 +17,8 @@ from deploy.local import lock, ports
 from deploy.local.errors import StackError
 from deploy.local.service import Service
 
+pytestmark = pytest.mark.timeout(300)
+
 STAND_IN = "tests.local.stand_in"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from services.turnover import rules
 from shared.rulebook.refused import Refused
 from tests.turnover.world import Given, at, moved, purchase, recorded, reduced, refused, returned, tick
 
@@ -79,6 +80,15 @@ def test_a_purchase_with_its_return_may_still_lift(given: Given) -> None:
         recorded(600_00, tier="bronze", standing={"tier": "silver"}),
         reduced(50_00, tier="bronze", standing={"tier": "silver", "turnover_minor": 550_00}),
         moved("bronze", "silver", "turnover", occurred_at=at("2010-03-01"), standing={"turnover_minor": 550_00}),
+    )
+
+
+def test_what_waits_for_one_purchase_is_bounded(given: Given) -> None:
+    given(*[returned(f"r{number}", 1, of="p1") for number in range(rules.MOST_WAITING)])
+    with pytest.raises(Refused, match=r"^purchase_id: "):
+        given.when(returned("r-more", 1, of="p1"))
+    given(purchase("p1", 100_00)).when(returned("r-more", 1, of="p1")).then(
+        reduced(1, purchase_remaining_minor=100_00 - rules.MOST_WAITING - 1)
     )
 
 
