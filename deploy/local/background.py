@@ -28,6 +28,7 @@ def up() -> None:
         raise StackError(f"{other[1]} is running (process {other[0]}); stop it first, with Ctrl-C where it runs.")
     _download()
     RUN.mkdir(exist_ok=True)
+    ENV.unlink(missing_ok=True)  # of one that was killed; the new one appears when all are ready
     log = RUN / "up.log"
     with log.open("wb") as out:
         holder = subprocess.Popen(

@@ -29,7 +29,7 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
     The clock of a purchase starts when it was to be produced, even when the producer is late: so a stall counts against
     every purchase that falls into it. Not counted: the first seconds, and the purchases of the customer `large`.
     """
-    made = [(*ground.till.purchase(customer), customer) for customer in customers]
+    made = [ground.till.purchase(customer) for customer in customers]
     options = ground.stack.kafka_options()
     producer: Any = AIOKafkaProducer(**options, linger_ms=0)
     consumer: Any = AIOKafkaConsumer(**options, enable_auto_commit=False)
@@ -46,7 +46,7 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
         began = time.monotonic() + 0.1
         watching = asyncio.create_task(_watch(consumer, len(made), seen))
         sent: list[asyncio.Future[Any]] = []
-        for number, (_, value, customer) in enumerate(made):
+        for number, (_, customer, value) in enumerate(made):
             wait = began + number / rate - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -63,7 +63,7 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
         await producer.stop()
     found = [
         seen[identity] - (began + number / rate)
-        for number, (identity, _, customer) in enumerate(made)
+        for number, (identity, customer, _) in enumerate(made)
         if customer != large and number >= rate * WARM_UP_S
     ]
     return Latency.of(part, found)

@@ -73,11 +73,10 @@ def measure(
             database[name].create_indexes(indexes)
     batches = dict.fromkeys(shape, 0)
     database[PARTITIONS].insert_many([{**document, "batch": 0} for document in shape.values()])
-    options = {"read_concern": ReadConcern("snapshot"), "write_concern": WriteConcern("majority", j=True)}
     meter, began = Meter({"service": [os.getpid()], "mongod": servers["mongod"]}), time.monotonic()
     with mongo.start_session() as session:
         for one in written:
-            with session.start_transaction(**options):
+            with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority", j=True)):
                 updates: list[Document] = []
                 for number in one.swapped:
                     query = {"_id": number, "epoch": 1, "batch": batches[number]}

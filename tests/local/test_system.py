@@ -125,8 +125,10 @@ def test_a_killed_run_leaves_nothing_in_the_way_of_the_next(place: Path) -> None
     assert up.returncode == 0, up.stderr
     owner = lock.owner(place / ".run" / "system.lock")
     assert owner is not None
+    before = env(place)
     os.kill(owner[0], signal.SIGKILL)
 
     again = make(place, "up")
 
     assert again.returncode == 0, again.stderr
+    assert env(place)["OPS_TOKEN"] != before["OPS_TOKEN"]
