@@ -23,6 +23,7 @@ class Event(msgspec.Struct):
 
     type: str
     customer_id: str
+    store_id: str = ""
     return_id: str = ""
     reason: str = ""
     standing: _Standing | None = None
@@ -67,7 +68,7 @@ def count(events: Iterable[Event]) -> Outcome:
     """What the events say. They must come in order for each customer. `waiting` is what they lack, below zero."""
     found = Outcome()
     tiers: dict[str, str] = {}
-    settled: set[tuple[str, str]] = set()
+    settled: set[tuple[str, str, str]] = set()
     for event in events:
         if event.standing is not None:
             tiers[event.customer_id] = event.standing.tier
@@ -75,7 +76,7 @@ def count(events: Iterable[Event]) -> Outcome:
             case "TurnoverRecorded.v1":
                 found.purchases += 1
             case "TurnoverReduced.v1" | "ReturnRefused.v1":
-                settled.add((event.customer_id, event.return_id))
+                settled.add((event.customer_id, event.store_id, event.return_id))
                 if event.type == "TurnoverReduced.v1":
                     found.returned += 1
                 else:

@@ -186,7 +186,9 @@ class Batch:
         # The CRM's records hold personal data, and so do commands: a retry reads the source again.
         kept = None if value is None or _personal(origin.topic, self._service) else value[: MAX_BYTES - _MARGIN]
         topic = dead_letters_topic(self._service.name)
-        part.letters.append(Letter(topic, part.owned.number, None, kept, headers))
+        # A record of Kafka has a key or a value.
+        key = b"" if kept is None and origin.key is None else origin.key
+        part.letters.append(Letter(topic, part.owned.number, key, kept, headers))
 
     def forward(self, part: Part, origin: Origin, customer_id: str, partition: int) -> None:
         """Send a record on to the partition of its customer."""

@@ -53,6 +53,7 @@ class Origin(Struct, frozen=True):
     partition: int
     offset: int
     recorded_at: datetime
+    key: bytes | None
     value: bytes | None
     trace: str | None
 
@@ -97,7 +98,7 @@ def origin_of(record: Raw) -> Origin:
     """A record's place, the broker's time of it, and its value."""
     at = _EPOCH + timedelta(milliseconds=record.timestamp)
     trace = trace_of(record.headers) if record.headers else None
-    return Origin(record.topic, record.partition, record.offset, at, record.value, trace)
+    return Origin(record.topic, record.partition, record.offset, at, record.key, record.value, trace)
 
 
 class Inbox:
@@ -169,7 +170,7 @@ class Inbox:
 
     def _stray(self, stray: StrayRecord) -> Read | Bad | Broken | Noticed:
         origin = Origin(
-            stray.topic, stray.partition, stray.offset, stray.recorded_at, stray.value.encode(), stray.traceparent
+            stray.topic, stray.partition, stray.offset, stray.recorded_at, None, stray.value.encode(), stray.traceparent
         )
         if stray.topic not in self._inputs:
             return Bad(origin, "topic: is none of this service's inputs")

@@ -91,6 +91,7 @@ class Loop:
         self._publishing: asyncio.Queue[tuple[Batch, list[Share]]] = asyncio.Queue(UNPUBLISHED)
         self._answering: set[str] = set()
         self._careful: set[TopicPartition] = set()
+        self._publisher_task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._noted_at = self._shown_at = time.monotonic()
         self._stalls: dict[TopicPartition, tuple[int, int]] = {}
@@ -101,11 +102,12 @@ class Loop:
 
     async def run(self) -> None:
         """Until `stop`. Raises what only an operator can mend."""
-        publishing = asyncio.create_task(self._publish())
+        self._publisher_task = asyncio.create_task(self._publish())
         failures = 0
         try:
             while not self._stopping.is_set():
                 self._health.turned()
+                self._check_publishing()
                 try:
                     await self.turn()
                     failures = 0
@@ -115,7 +117,7 @@ class Loop:
                     await self._start_over(error, failures)
             await self._finish()
         finally:
-            publishing.cancel()
+            self._publisher_task.cancel()
 
     async def turn(self) -> None:
         """One batch, or a wait for something to do."""
@@ -293,10 +295,19 @@ class Loop:
         ]
         while self._publishing.full() and not self._stopping.is_set():
             self._health.turned()  # Kafka is away or slow: the loop waits, it does not hang
+            self._check_publishing()
             await asyncio.sleep(0.02)
         await self._publishing.put((batch, share))
-        self._health.unpublished = self._publishing.qsize()
-        metrics.UNPUBLISHED.set(self._publishing.qsize())
+        self._unpublished(1)
+
+    def _unpublished(self, more: int) -> None:
+        self._health.unpublished += more
+        metrics.UNPUBLISHED.set(self._health.unpublished)
+
+    def _check_publishing(self) -> None:
+        """Outages are waited for; whatever else ends the publishing ends the process, too."""
+        if self._publisher_task is not None and self._publisher_task.done():
+            self._publisher_task.result()
 
     def _stored(self, batch: Batch, documents: Documents, took: float) -> None:
         now = datetime.now(UTC)
@@ -330,7 +341,7 @@ class Loop:
                     metrics.PUBLISHED.observe((now - part.oldest).total_seconds())
             metrics.EVENTS.inc(sum(len(events) for _, events, _ in shares))
             self._publishing.task_done()
-            self._health.unpublished = self._publishing.qsize()
+            self._unpublished(-1)
 
     async def _committed(self) -> None:
         """Wait for the commit that is under way; raises what it raised."""

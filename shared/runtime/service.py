@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from fastapi import APIRouter
+from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
@@ -144,6 +145,7 @@ async def _consumer(service: Service, settings: Settings, listener: Listener) ->
         *Inbox(service).topics,
         group_id=service.name,
         auto_offset_reset="none",
+        ack_policy=AckPolicy.MANUAL,  # otherwise the client commits offsets of records that are not stored yet
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,

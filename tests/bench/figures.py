@@ -96,16 +96,19 @@ def parts(runs: Iterable[Run]) -> dict[str, Part]:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from the time at which a purchase was to be produced until its event was seen, at a fixed rate."""
+    """Milliseconds from the time at which a purchase was to be produced until its event was seen, at a fixed rate.
+    `service_…`: the part of it between the broker's times of the purchase and of the event."""
 
     part: str
     purchases: int
     p50: float
     p99: float
     longest: float
+    service_p50: float
+    service_p99: float
 
     @staticmethod
-    def of(part: str, seconds: Sequence[float]) -> "Latency":
-        """Of at least two latencies."""
-        cuts = statistics.quantiles(seconds, n=100)
-        return Latency(part, len(seconds), cuts[49] * 1000, cuts[98] * 1000, max(seconds) * 1000)
+    def of(part: str, whole: Sequence[float], service: Sequence[float]) -> "Latency":
+        """Of at least two latencies in milliseconds."""
+        cuts, within = statistics.quantiles(whole, n=100), statistics.quantiles(service, n=100)
+        return Latency(part, len(whole), cuts[49], cuts[98], max(whole), within[49], within[98])

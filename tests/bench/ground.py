@@ -21,11 +21,11 @@ from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from shared.contracts.topics import events_topic
 from shared.settings import PREFIX
-from tests.bench import fleet
+from tests.bench import fleet, raw
 from tests.bench.purchases import PARTITIONS, REQUEST_BYTES, Load, Till
 
 EVENTS: Final = events_topic("turnover")
-POLL_S: Final = 0.05
+POLL_S: Final = 0.1
 STUCK_S: Final = 60
 _RECORDED: Final = "TurnoverRecorded.v1"
 
@@ -53,7 +53,7 @@ class Ground:
     till: Till
     consumer: AIOKafkaConsumer
     mongo: MongoClient[dict[str, Any]]
-    before: Timestamp | None = None
+    before: Timestamp
     """MongoDB's newest operation before the last measured load."""
 
     @staticmethod
@@ -69,7 +69,7 @@ class Ground:
                 await consumer.start()
                 try:
                     await programme.publish(options, PROGRAMME)
-                    yield Ground(stack, Till(producer, seed), consumer, mongo)
+                    yield Ground(stack, Till(producer, seed), consumer, mongo, raw.newest(mongo))
                 finally:
                     await consumer.stop()
                     await producer.stop()
@@ -134,6 +134,7 @@ class Ground:
                     if event.type == _RECORDED:
                         times[event.purchase_id] = record.timestamp / 1000
                         missing.discard(event.purchase_id)
+        self.consumer.unsubscribe()  # or it would go on fetching beside what is measured next
         if len(times) > len(load.ids):
             raise StackError(f"{len(times) - len(load.ids):,} events of purchases that were not in the load")
         return Published(times, count)

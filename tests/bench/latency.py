@@ -42,7 +42,7 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
         consumer.assign(places)
         await consumer.seek_to_end()
         await consumer.getmany(timeout_ms=200)
-        seen: dict[str, float] = {}
+        seen: dict[str, tuple[float, int]] = {}
         began = time.monotonic() + 0.1
         watching = asyncio.create_task(_watch(consumer, len(made), seen))
         sent: list[asyncio.Future[Any]] = []
@@ -52,7 +52,7 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
                 await asyncio.sleep(wait)
             home = ground.till.home(customer)
             sent.append(await producer.send(PURCHASES, value, customer.encode(), partition=home))
-        await asyncio.gather(*sent)
+        stored = [delivered.timestamp for delivered in await asyncio.gather(*sent)]
         try:
             await asyncio.wait_for(watching, _LATE_S)
         except TimeoutError:
@@ -61,15 +61,17 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
         gc.enable()
         await consumer.stop()
         await producer.stop()
-    found = [
-        seen[identity] - (began + number / rate)
-        for number, (identity, customer, _) in enumerate(made)
-        if customer != large and number >= rate * WARM_UP_S
-    ]
-    return Latency.of(part, found)
+    whole: list[float] = []
+    service: list[float] = []
+    for number, (identity, customer, _) in enumerate(made):
+        if customer != large and number >= rate * WARM_UP_S:
+            at, published = seen[identity]
+            whole.append((at - began) * 1000 - number * 1000 / rate)
+            service.append(published - stored[number])
+    return Latency.of(part, whole, service)
 
 
-async def _watch(consumer: Any, count: int, seen: dict[str, float]) -> None:
+async def _watch(consumer: Any, count: int, seen: dict[str, tuple[float, int]]) -> None:
     decode = msgspec.json.Decoder(_Event).decode
     while len(seen) < count:
         found = await consumer.getmany(timeout_ms=500)
@@ -78,4 +80,4 @@ async def _watch(consumer: Any, count: int, seen: dict[str, float]) -> None:
             for record in records:
                 identity = decode(record.value).purchase_id
                 if identity:
-                    seen.setdefault(identity, now)
+                    seen.setdefault(identity, (now, record.timestamp))

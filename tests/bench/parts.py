@@ -130,7 +130,7 @@ async def large(ground: Ground, size: Size, results: Results) -> None:
             (ground.till.drawn(count, size.customers), "without"),
             (_beside(ground.till.drawn(count, size.customers)), "beside"),
         ):
-            part = f"the others at {rate}/s, {words} a large customer"
+            part = f"{rate}/s, {words} a large customer"
             results.time(await latency.measure(ground, part, rate, customers, LARGE))
     results.peak(running.peak)
 

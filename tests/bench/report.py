@@ -103,9 +103,11 @@ def _throughput(found: Sequence[Part]) -> Table:
 
 
 def _latency(found: Sequence[Latency]) -> Table:
-    table = _table("From produce to published, in milliseconds", "", "p50", "p99", "longest", "purchases")
+    title = "From produce to published: milliseconds (between the broker's times of both)"
+    table = _table(title, "", "p50", "p99", "longest", "purchases")
     for one in found:
-        table.add_row(one.part, f"{one.p50:.1f}", f"{one.p99:.1f}", f"{one.longest:.1f}", f"{one.purchases:,}")
+        p50, p99 = f"{one.p50:.1f} ({one.service_p50:.0f})", f"{one.p99:.1f} ({one.service_p99:.0f})"
+        table.add_row(one.part, p50, p99, f"{one.longest:.1f}", f"{one.purchases:,}")
     return table
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from deploy.local.errors import StackError
 from shared.contracts.topics import CLOCK
 from tests.bench import raw
 from tests.bench.figures import ONE, TWO, Run
@@ -29,6 +30,8 @@ async def measure(ground: Ground, running: Fleet, load: Load, part: str, counted
     try:
         async with asyncio.timeout(FILL_WITHIN_S):
             await ground.till.send(load)
+    except TimeoutError:
+        raise StackError(f"the broker did not take {load.records:,} records within {FILL_WITHIN_S} s") from None
     finally:
         ground.before = raw.newest(ground.mongo)
         meter = Meter({"service": running.pids, **ground.servers})

@@ -38,6 +38,7 @@ class Fault:
     bug: str = ""
 
 
+# Before or after a call, from the first time on that it has something to do.
 POINTS = {
     "prepared": ("before", "shared.runtime.store:Store.commit"),
     "swapped": ("after", "shared.mongo:Session.swap"),
@@ -50,7 +51,7 @@ POINTS = {
     "claimed": ("after", "shared.runtime.store:Store.claim"),
     "revoked": ("before", "shared.runtime.claims:Listener.on_partitions_revoked"),
     "assigned": ("after", "shared.runtime.claims:Listener.on_partitions_assigned"),
-    "kept": ("after", "shared.runtime.claims:Claims.keep"),
+    "fetching": ("before", "shared.runtime.loop:Loop._fetch"),
 }
 
 
@@ -165,7 +166,8 @@ Call = Callable[..., Coroutine[Any, Any, Any]]
 def _around(call: Call, trigger: Trigger, *, before: bool) -> Call:
     @wraps(call)
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if before:
+        idle = call.__name__ == "_fetch" and not args[0]._claims.flowing
+        if before and not idle:
             await trigger.here()
         found = await call(*args, **kwargs)
         if not before:

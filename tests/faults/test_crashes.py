@@ -6,27 +6,18 @@ import signal
 import pytest
 
 from tests.faults.launch import Fault
+from tests.faults.limits import SMALL
 from tests.faults.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# So that few records go through everything: pages of heads are written, heads leave the cache, stages overlap. And so
-# that Kafka soon believes that a process is dead.
-TIGHT = {
-    "shared.runtime.service:SESSION_MS": 1_500,
-    "shared.runtime.service:HEARTBEAT_MS": 300,
-    "shared.runtime.chores:FLUSH_AT": 3,
-    "shared.runtime.chores:FLUSH_AFTER": 3,
-    "shared.runtime.heads:Cache.HEAVIEST": 100,
-    "shared.runtime.loop:BACKLOG": 5,
-}
 STEPS = ("prepared", "swapped", "written", "committed", "publishing", "published")
 
 
 async def test_a_process_that_nobody_disturbs_counts_everything_once(world: World) -> None:
     till = world.subject.traffic("calm")
     await world.send(till.next(300))
-    process = world.process(Fault(limits=TIGHT))
+    process = world.process(Fault(limits=SMALL))
     await world.quiet()
     await world.holds()
     await process.stop()
@@ -36,18 +27,29 @@ async def test_a_process_killed_at_each_step_of_a_batch_loses_nothing_and_counts
     till = world.subject.traffic("steps")
     for step in STEPS:
         await world.send(till.next(40))
-        await world.process(Fault(step, limits=TIGHT)).killed()
+        await world.process(Fault(step, limits=SMALL)).killed()
     await world.holds()
 
 
 async def test_events_of_a_batch_whose_owner_died_before_publishing_come_before_later_ones(world: World) -> None:
     till = world.subject.traffic("owed")
     await world.send(till.next(40))
-    await world.process(Fault("committed", limits=TIGHT)).killed()
+    await world.process(Fault("committed", limits=SMALL)).killed()
     await world.send(till.next(40))
-    await world.process(Fault("prepared", limits=TIGHT)).killed()
+    await world.process(Fault("prepared", limits=SMALL)).killed()
     published = {(record.value or b"") for record in await world.read(f"{world.subject.name}.events")}
     assert published, "the next owner took records before it published what the last one had stored"
+    await world.holds()
+
+
+async def test_purchases_that_have_left_a_head_are_known_when_they_come_again(world: World) -> None:
+    till = world.subject.traffic("archive")
+    sales = [till.purchase("archive-1", 100 + n) for n in range(200)]
+    await world.send(sales[:130])
+    await world.process(Fault("committed", 2, limits=SMALL)).killed()
+    await world.send(sales[100:])
+    await world.process(Fault("written", limits=SMALL)).killed()
+    await world.send([*sales[::7], *map(till.returned, sales[3:200:20]), *sales[1::9]])
     await world.holds()
 
 
@@ -62,7 +64,7 @@ async def test_events_of_a_batch_whose_owner_died_before_publishing_come_before_
 async def test_a_process_may_be_killed_wherever_it_waits(world: World, since: str, every: int) -> None:
     till = world.subject.traffic("anywhere")
     nth = 1
-    while await _dies(world, till.next(40), Fault(since, nth, limits=TIGHT)):
+    while await _dies(world, till.next(40), Fault(since, nth, limits=SMALL)):
         nth += every
     print(f"{since}: killed at every {every}. of {nth} suspensions")
     assert nth > 20, "the fault was not reached"
@@ -73,7 +75,7 @@ async def _dies(world: World, records: list[object], fault: Fault) -> bool:
     """Whether a process with that fault dies of it, rather than taking all records."""
     await world.send(records)  # type: ignore[arg-type]
     if fault.at == "claim":  # something must be left to publish
-        await world.process(Fault("committed", limits=TIGHT)).killed()
+        await world.process(Fault("committed", limits=SMALL)).killed()
     process = world.process(fault)
     for task in (await asyncio.wait(_race(process.ended(), world.quiet()), return_when="FIRST_COMPLETED"))[1]:
         task.cancel()

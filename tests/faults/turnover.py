@@ -44,6 +44,10 @@ class Till:
         """A purchase of a customer of one's own."""
         return _sent(self._purchase(customer, minor) | fields)
 
+    def returned(self, sale: Sent) -> Sent:
+        """A return of a third of such a purchase."""
+        return _sent(self._return(json.loads(sale.value)))
+
     def _one(self) -> Sent:
         customer = f"{self._label}-{self._random.randrange(self._customers)}"
         dice = self._random.random()

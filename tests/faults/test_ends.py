@@ -1,0 +1,159 @@
+"""How a process ends, and what it refuses: on time, loudly, and never by skipping what it cannot take."""
+
+import asyncio
+import signal
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from tests.faults.launch import Fault
+from tests.faults.limits import SMALL, TIGHT
+from tests.faults.process import STOP_WITHIN
+from tests.faults.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+chaos = pytest.mark.chaos
+
+
+async def test_a_process_under_load_stops_in_time_and_the_next_one_goes_on(world: World) -> None:
+    till = world.subject.traffic("load")
+    process = world.process()
+    await process.ready()
+    sending = asyncio.create_task(world.send(till.next(3_000)))
+    await process.says("FAULT|started|claimed")
+    await process.stop()
+    await sending
+    await world.holds()
+
+
+@chaos
+@pytest.mark.parametrize("which", ["brokers", "mongod"])
+async def test_a_process_stops_in_time_while_a_server_is_away(world: World, which: str) -> None:
+    till = world.subject.traffic("alone")
+    process = world.process(Fault(limits=SMALL))
+    await process.ready()
+    server = getattr(world.stack, which)[0]
+    await world.send(till.next(200))
+    await server.kill()
+    try:
+        process.signal(signal.SIGTERM)
+        await process.ended(STOP_WITHIN)
+    finally:
+        server.start()
+        await world.stack.ready()
+    await world.holds()
+
+
+@pytest.mark.parametrize("customers", [400, pytest.param(2_000, marks=[chaos, pytest.mark.timeout(300)])])
+async def test_a_tick_that_was_interrupted_settles_everybody(world: World, customers: int) -> None:
+    till = world.subject.traffic("year")
+    limits = SMALL | {"shared.runtime.chores:AT_ONCE": 10, "shared.runtime.chores:FLUSH_AT": 40}
+    await world.send([till.purchase(f"year-{n}", 600_00) for n in range(customers)])
+    first = world.process(Fault(limits=limits))
+    await world.quiet()
+    await first.stop()
+
+    await world.tick("2012-01-01T00:00:00+01:00")
+    await world.process(Fault("committed", 3, limits=limits)).killed()
+    await world.process(Fault("written", 4, limits=limits)).killed()
+    await world.holds()
+
+
+async def test_a_record_on_which_the_rules_raise_is_a_dead_letter_and_its_neighbours_count(world: World) -> None:
+    till = world.subject.traffic("bug")
+    world.bugs.add("cursed")
+    cursed = till.purchase("bug-1", 7_00, purchase_id="cursed")
+    await world.send([*till.next(30), cursed, *till.next(30)])
+    process = world.process(Fault(bug="cursed"))
+    await world.quiet()
+    await world.holds()
+    await process.stop()
+
+
+async def test_a_dead_letter_of_a_bug_counts_once_it_is_tried_again(world: World) -> None:
+    till = world.subject.traffic("mended")
+    cursed = till.purchase("mended-1", 7_00, purchase_id="cursed")
+    await world.send([*[till.purchase("mended-1") for _ in range(3)], cursed])
+    broken = world.process(Fault(bug="cursed"))
+    await world.quiet()
+    await broken.stop()
+
+    mended = world.process()
+    await mended.ready()
+    answers = await mended.operate("/dead-letters/retry", {}, world.stack.token("ops"))
+    assert sum(answer["retried"] for answer in answers) == 1
+    await world.quiet()
+    events = [record.value or b"" for record in await world.read(f"{world.subject.name}.events")]
+    assert [b'"cursed"' in event for event in events] == [False, False, False, True]
+    await world.no_drift(mended)
+
+
+async def test_records_on_wrong_partitions_count_for_their_customers(world: World) -> None:
+    till = world.subject.traffic("stray")
+    strays = [till.purchase(f"stray-{n}") for n in range(20)]
+    await world.send([type(one)(one.topic, one.key, one.value, n % world.partitions) for n, one in enumerate(strays)])
+    await world.process(Fault("committed", limits=SMALL)).killed()
+    await world.process(Fault("published", limits=SMALL)).killed()
+    await world.holds()
+
+
+async def test_records_that_kafka_has_deleted_unread_stop_the_service(world: World) -> None:
+    till = world.subject.traffic("gone")
+    await world.send(till.next(80))
+    first = world.process(Fault(limits=SMALL))
+    await world.quiet()
+    await first.stop()
+    before = await world.stored()
+    await world.send(till.next(80))
+    topic, number = await _delete(world)
+
+    second = world.process(Fault(limits=SMALL))
+    assert await second.ended() not in (0, -signal.SIGKILL)
+    assert second.said(f"{topic}, partition {number}: the next record to read is "), second.last_words()
+    now = await world.stored()
+    assert now[number]["next"] == before[number]["next"], "an offset was moved"
+
+
+async def test_records_that_kafka_deletes_under_a_slow_reader_stop_it(world: World) -> None:
+    till = world.subject.traffic("going")
+    process = world.process(Fault(limits=SMALL))
+    await process.ready()
+    await world.send(till.next(80))
+    await world.quiet()
+    before = await world.stored()
+    process.freeze()
+    await world.send(till.next(80))
+    topic, number = await _delete(world)
+    process.thaw()
+
+    assert await process.ended() not in (0, -signal.SIGKILL)
+    assert process.said(topic), process.last_words()
+    assert (await world.stored())[number]["next"][topic] == before[number]["next"][topic], "an offset was moved"
+
+
+async def _delete(world: World) -> tuple[str, int]:
+    """Delete records of one partition that were not read, as a retention that is too short does."""
+    topic, number = next(iter(world.subject.service.inputs)), 2
+    ends = {record.offset + 1 for record in await world.read(topic) if record.partition == number}
+    admin = AIOKafkaAdminClient(**world.stack.kafka_options())
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, number): RecordsToDelete(max(ends) - 1)})
+    finally:
+        await admin.close()
+    return topic, number
+
+
+async def test_topics_that_do_not_go_together_are_refused(world: World) -> None:
+    admin = AIOKafkaAdminClient(**world.stack.kafka_options())
+    await admin.start()
+    try:
+        await admin.create_partitions({f"{world.subject.name}.dead-letters": NewPartitions(world.partitions + 1)})
+    finally:
+        await admin.close()
+    process = world.process()
+    assert await process.ended() not in (0, -signal.SIGKILL)
+    assert process.said("need the same number of partitions"), process.last_words()
+    assert process.said(rf"{world.subject.name}\.dead-letters: {world.partitions + 1}"), process.last_words()
