@@ -3,6 +3,7 @@
 A second time it keeps what is there, and renews the operator's token.
 """
 
+import json
 from pathlib import Path
 
 from deploy.local import keys, tokens
@@ -13,48 +14,70 @@ from shared.contracts.topics import SERVICES
 from shared.settings import PREFIX
 
 FOLDER = Path(__file__).with_name("secrets")
+# Names of compose.yaml.
+KAFKA, MONGO, HTTP_PORT = "kafka:9092", "mongo:27017", 8000
 OPERATOR = "ops"
-BEFORE_THE_FIRST_START = ("broker", OPERATOR)
-"""Kafka must know them before anybody can log in to tell it about the others."""
+FIRST = ("broker", OPERATOR)
+"""Whom Kafka must know before its first start, so that somebody can log in and tell it about the others."""
+
+# Containers read mounted files as users of their own: those are open to all, inside a folder that is closed to others.
+MOUNTED, KEPT = 0o644, 0o600
 
 
 def make(folder: Path) -> None:
-    """Write what is missing there, one file each. The folder is closed to others and ignored by git.
-
-    What containers read as users of their own is open to all inside that closed folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    _write(folder / ".gitignore", "*\n")
-    found = keys.load(folder, list(PRINCIPALS))
-    found.jwks_file.chmod(0o644)
-    passwords = found.passwords
-    for name, password in passwords.items():
-        _write(folder / "passwords" / name, password)
-    logins = [f"--add-scram\n{MECHANISM}=[name={name},password={passwords[name]}]" for name in BEFORE_THE_FIRST_START]
-    _write(folder / "kafka.format", "\n".join(logins) + "\n")
+    """Write what a compose system needs, one file each, into that folder, which git then ignores."""
+    run = folder / "operator"
+    for each, mode in ((folder, 0o700), (run, 0o755), (folder / "passwords", 0o755)):
+        each.mkdir(parents=True, exist_ok=True)
+        each.chmod(mode)
+    _write(folder / ".gitignore", "*\n", KEPT)
+    made = keys.load(folder, list(PRINCIPALS))
+    made.jwks_file.chmod(MOUNTED)
+    for name, password in made.passwords.items():
+        _write(folder / "passwords" / name, password, MOUNTED)
+    first = (f"--add-scram\n{MECHANISM}=[name={name},password={made.passwords[name]}]\n" for name in FIRST)
+    _write(folder / "kafka.format", "".join(first), MOUNTED)
     for name in (*SERVICES, OPERATOR):
-        database = "" if name == OPERATOR else name
-        url = f"mongodb://{name}:{passwords[name]}@mongo:27017/{database}?authSource=admin&replicaSet={REPLICA_SET}"
-        _write_env(folder / f"{name}.env", PREFIX, name, passwords[name], MONGO_URL=url)
+        _write_settings(folder / f"{name}.env", PREFIX, _kafka(name, made) | {"MONGO_URL": _mongo(name, made)})
     for name in OUTSIDE:
-        _write_env(folder / f"{name}.env", "", name, passwords[name])
-    # The `perkstream` command in a container finds these as a system's `.run`.
-    signing = found.signing_key
-    keys.write(folder / "operator" / "secrets.json", {"signing_key": signing})
-    _write_env(folder / "operator" / "env", "", OPERATOR, passwords[OPERATOR], OPS_TOKEN=tokens.sign(signing, "ops"))
+        _write_settings(folder / f"{name}.env", "", _kafka(name, made))
+    # Mounted as the `.run` where the `perkstream` command finds a system, an operator's token and the key to sign more.
+    urls = {f"{name.upper()}_URL": f"http://{name}:{HTTP_PORT}" for name in existing()}
+    more = urls | {"OPS_TOKEN": tokens.sign(made.signing_key, "ops"), "STACK": "."}
+    _write_settings(run / "env", "", _kafka(OPERATOR, made) | more, MOUNTED)
+    _write(run / "secrets.json", json.dumps({"signing_key": made.signing_key}), MOUNTED)
 
 
-def _write_env(file: Path, prefix: str, name: str, password: str, **more: str) -> None:
-    values = {"KAFKA_USERNAME": name, "KAFKA_PASSWORD": password} | more
-    _write(file, "".join(f"{prefix}{key}={value}\n" for key, value in values.items()))
+def existing() -> list[str]:
+    """The names of the services that there are."""
+    return sorted(app.parent.name for app in Path(__file__).parents[1].glob("services/*/app.py"))
 
 
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(exist_ok=True)
+def _kafka(name: str, made: keys.Keys) -> dict[str, str]:
+    return {
+        "KAFKA_BOOTSTRAP": KAFKA,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",  # one network of one host; SASL_SSL as soon as there are two
+        "KAFKA_SASL_MECHANISM": MECHANISM,
+        "KAFKA_USERNAME": name,
+        "KAFKA_PASSWORD": made.passwords[name],
+    }
+
+
+def _mongo(name: str, made: keys.Keys) -> str:
+    database = "" if name == OPERATOR else name
+    return f"mongodb://{name}:{made.passwords[name]}@{MONGO}/{database}?authSource=admin&replicaSet={REPLICA_SET}"
+
+
+def _write_settings(file: Path, prefix: str, settings: dict[str, str], mode: int = KEPT) -> None:
+    _write(file, "".join(f"{prefix}{name}={value}\n" for name, value in settings.items()), mode)
+
+
+def _write(file: Path, text: str, mode: int) -> None:
+    file.touch(mode=mode)
+    file.chmod(mode)
     file.write_text(text)
 
 
 if __name__ == "__main__":
     make(FOLDER)
-    print(f"{FOLDER} holds the secrets of compose.yaml")
+    print(f"The secrets of compose.yaml are in {FOLDER}")

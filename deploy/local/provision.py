@@ -11,13 +11,15 @@ from pymongo.errors import OperationFailure
 
 from deploy.local import kafka_admin as acl
 from deploy.local.errors import StackError
-from shared.contracts.topics import SERVICES, TOPICS, Topic
+from shared.contracts.topics import CLOCK, PROGRAMME, SERVICES, TOPICS, Topic
 from shared.runtime.owned import ANSWERS, ARCHIVE, BATCHES, HEADS, LOG, OUTBOX, PARTITIONS
 
 COMMON_PARTITIONS = 12
 OUTSIDE = ("pos", "crm", "clock", "programme")
 PRINCIPALS = ("broker", "ops", *SERVICES, *OUTSIDE)
 """Who logs in. `ops` may do everything; `broker` is what the brokers call each other."""
+LOOKS = ((CLOCK, "clock"), (CLOCK, "programme"), (PROGRAMME, "programme"))
+"""What the commands `tick` and `programme publish` look at before they write."""
 
 ANSWERS_KEPT_S = 31 * 24 * 3600  # contracts.md promises 30 days
 COLLECTIONS: dict[str, list[IndexModel]] = {
@@ -75,16 +77,19 @@ async def clear(
 
 
 async def principals(options: dict[str, Any], passwords: dict[str, str]) -> None:
-    """Let every principal log in to Kafka, and do there what the table of topics says and nothing else."""
+    """Allow every principal on Kafka what the table of topics says, nothing else; let those of `passwords` log in."""
     rules = [
         (acl.TOPIC, topic.name, name, operation)
         for topic in TOPICS
         for names, operation in ((topic.readers, acl.READ), (topic.writers, acl.WRITE))
         for name in names
     ]
+    rules += [(acl.TOPIC, topic, name, acl.READ) for topic, name in LOOKS]
     rules += [(acl.GROUP, name, name, acl.READ) for name in SERVICES]
+    logins = {name: passwords[name] for name in (*SERVICES, *OUTSIDE) if name in passwords}
     async with _admin(options) as admin:
-        await acl.set_passwords(acl.by(admin), {name: passwords[name] for name in (*SERVICES, *OUTSIDE)})
+        if logins:
+            await acl.set_passwords(acl.by(admin), logins)
         await acl.allow(acl.by(admin), rules)
 
 
@@ -102,7 +107,10 @@ async def databases(mongo_url: str) -> None:
 
 
 async def users(mongo_url: str, passwords: dict[str, str]) -> None:
-    """Give each service a MongoDB user that may use its own database alone, and only add to the log there."""
+    """Make a role for each service that opens its own database alone, where it may only add to the log.
+
+    Those of `passwords` get a user with that role.
+    """
     async with AsyncMongoClient[dict[str, Any]](mongo_url) as client:
         for service in SERVICES:
             privileges: list[dict[str, Any]] = [
@@ -118,7 +126,9 @@ async def users(mongo_url: str, passwords: dict[str, str]) -> None:
                 {"resource": {"cluster": True}, "actions": ["getParameter"]},
             ]
             await _put(client, "Role", f"service_{service}", NOT_FOUND_ROLE, privileges=privileges, roles=[])
-            await _put(client, "User", service, NOT_FOUND_USER, pwd=passwords[service], roles=[f"service_{service}"])
+            if service in passwords:
+                password, roles = passwords[service], [f"service_{service}"]
+                await _put(client, "User", service, NOT_FOUND_USER, pwd=password, roles=roles)
 
 
 async def _put(client: AsyncMongoClient[dict[str, Any]], kind: str, name: str, missing: int, **what: Any) -> None:
@@ -141,6 +151,8 @@ async def _described(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
 
 def _new(topic: Topic, partitions: int, replicas: int) -> NewTopic:
     configs = {
+        # An event that Kafka has taken must outlive the broker that took it, where there is more than one more.
+        "min.insync.replicas": str(max(1, replicas - 1)),
         # The broker's time: `recorded_at` and the limit on `occurred_at` rely on it.
         "message.timestamp.type": "LogAppendTime",
         "cleanup.policy": "compact" if topic.compacted else "delete",

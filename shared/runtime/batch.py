@@ -95,7 +95,9 @@ class Batch:
         """Fold a message; raises `Blocked`. What rules refuse or choke on becomes a dead letter."""
         self.size += 1
         origin, message = read.origin, read.message
-        head = self._loader.cache.heads[read.customer_id]
+        heads = self._loader.cache.heads
+        heads.move_to_end(read.customer_id)  # the cache lets go of the longest unused
+        head = heads[read.customer_id]
         outcome = "counted"
         try:
             if isinstance(message, Heard) and not _follows(head, message):
@@ -141,14 +143,13 @@ class Batch:
                 return False
         entries: list[dict[str, str]] = []
         events: list[Event] = []
-        recorded_at = log.rfc3339(origin.recorded_at)
         for entry in decided:
             state = rules.evolve(state, entry)
             fact = entry.fact
             public = isinstance(fact, Fact)
             version += public
             occurred_at = log.rfc3339(entry.occurred_at)
-            value = log.encode(entry, customer, version if public else 0, occurred_at, recorded_at)
+            value = log.encode(entry, customer, version if public else 0, occurred_at, origin.recorded)
             if len(value) > log.MAX_EVENT:
                 raise Refused(f"record: leads to an event of more than {log.MAX_EVENT} bytes")
             entries.append(log.stored(value, public, entry.memo, origin.trace))
@@ -179,7 +180,7 @@ class Batch:
             ("topic", origin.topic.encode()),
             ("partition", str(origin.partition).encode()),
             ("offset", str(origin.offset).encode()),
-            ("recorded_at", log.rfc3339(origin.recorded_at).encode()),
+            ("recorded_at", origin.recorded.encode()),
         ]
         if value is not None:
             headers += [("length", str(len(value)).encode()), ("sha256", hashlib.sha256(value).hexdigest().encode())]
@@ -197,7 +198,7 @@ class Batch:
             "topic": origin.topic,
             "partition": origin.partition,
             "offset": origin.offset,
-            "recorded_at": log.rfc3339(origin.recorded_at),
+            "recorded_at": origin.recorded,
             "value": (origin.value or b"").decode(),
             "traceparent": origin.trace,
         }

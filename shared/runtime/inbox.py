@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.contracts.clock import TICK
 from shared.contracts.records import Envelope, Id, Input, Moment, Record, UnreadableError, check_time, read
 from shared.contracts.topics import CLOCK, commands_topic, events_topic
-from shared.runtime.log import trace_of
+from shared.runtime.log import rfc3339, trace_of
 from shared.runtime.rules import Command, Heard, Service
 
 STRAY: Final = "Stray.v1"
@@ -47,12 +48,13 @@ class CommandRecord(Record):
 
 
 class Origin(Struct, frozen=True):
-    """Where a record came from."""
+    """Where a record came from. `recorded_at`: the broker's time, also as text."""
 
     topic: str
     partition: int
     offset: int
     recorded_at: datetime
+    recorded: str
     key: bytes | None
     value: bytes | None
     trace: str | None
@@ -96,9 +98,16 @@ _ENVELOPE: Final = TypeAdapter(Envelope)
 
 def origin_of(record: Raw) -> Origin:
     """A record's place, the broker's time of it, and its value."""
-    at = _EPOCH + timedelta(milliseconds=record.timestamp)
+    at, text = _moment(record.timestamp)
     trace = trace_of(record.headers) if record.headers else None
-    return Origin(record.topic, record.partition, record.offset, at, record.key, record.value, trace)
+    return Origin(record.topic, record.partition, record.offset, at, text, record.key, record.value, trace)
+
+
+@lru_cache(maxsize=4_096)
+def _moment(milliseconds: int) -> tuple[datetime, str]:
+    """A broker's time, which all records of one request share."""
+    at = _EPOCH + timedelta(milliseconds=milliseconds)
+    return at, rfc3339(at)
 
 
 class Inbox:
@@ -170,7 +179,14 @@ class Inbox:
 
     def _stray(self, stray: StrayRecord) -> Read | Bad | Broken | Noticed:
         origin = Origin(
-            stray.topic, stray.partition, stray.offset, stray.recorded_at, None, stray.value.encode(), stray.traceparent
+            stray.topic,
+            stray.partition,
+            stray.offset,
+            stray.recorded_at,
+            rfc3339(stray.recorded_at),
+            None,
+            stray.value.encode(),
+            stray.traceparent,
         )
         if stray.topic not in self._inputs:
             return Bad(origin, "topic: is none of this service's inputs")

@@ -115,9 +115,9 @@ async def _serve(service: Service, routes: Routes, settings: Settings, stop: asy
         loop = Loop(
             service, partitions, consumer, claims, store, loader, codec, publisher, programmes, chores, waiting, health
         )
-        # A large cache makes Python's full collections long; nothing here is cyclic garbage by design.
+        # A large cache makes Python's collections long, and nothing here is cyclic garbage by design.
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(200_000, 20, 100)
         running = asyncio.create_task(loop.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping, http}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,5 +1,6 @@
 """A stack of their own for the fault tests, whose servers and services they may kill, and the worlds on it."""
 
+import logging
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.faults.process import Nursery, nursery
 from tests.faults.turnover import TURNOVER
 from tests.faults.world import World, opened
 
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of servers that a test has killed
 PARTITIONS = 4  # fewer claims, and every partition has something to do
 
 

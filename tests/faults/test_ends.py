@@ -8,9 +8,11 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
+from deploy.cli import kafka
 from tests.faults.launch import Fault
 from tests.faults.limits import SMALL, TIGHT
 from tests.faults.process import STOP_WITHIN
+from tests.faults.waiting import until
 from tests.faults.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -153,7 +155,13 @@ async def test_topics_that_do_not_go_together_are_refused(world: World) -> None:
         await admin.create_partitions({f"{world.subject.name}.dead-letters": NewPartitions(world.partitions + 1)})
     finally:
         await admin.close()
+    await until(lambda: _has_grown(world), "Kafka to know of the new partition")
     process = world.process()
     assert await process.ended() not in (0, -signal.SIGKILL)
     assert process.said("need the same number of partitions"), process.last_words()
     assert process.said(rf"{world.subject.name}\.dead-letters: {world.partitions + 1}"), process.last_words()
+
+
+async def _has_grown(world: World) -> bool:
+    counts = await kafka.partitions(world.stack.kafka_options())
+    return counts[f"{world.subject.name}.dead-letters"] > world.partitions
