@@ -56,6 +56,15 @@ class Fleet:
             if not child.running:
                 raise StackError(f"{child.name} has ended. What it said last:\n{child.last_words()}")
 
+    async def idle(self) -> bool:
+        """Whether all that is stored is published."""
+        try:
+            async with httpx.AsyncClient(timeout=10) as http:
+                answers = [await http.get(f"{url}/readyz") for url in self._urls]
+        except httpx.HTTPError:
+            return False
+        return all(answer.is_success and not answer.json()["details"]["unpublished_batches"] for answer in answers)
+
     def freeze(self) -> None:
         """Let all of them stand still; for less than their session with Kafka."""
         for child in self.children:

@@ -19,7 +19,7 @@ from deploy.local import jars
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
-from shared.contracts.topics import events_topic
+from shared.contracts.topics import PURCHASES, events_topic
 from shared.settings import PREFIX
 from tests.bench import fleet, raw
 from tests.bench.purchases import PARTITIONS, REQUEST_BYTES, Load, Till
@@ -100,16 +100,21 @@ class Ground:
         places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         return await self.consumer.end_offsets(places)
 
-    async def published(self, count: int, since: dict[TopicPartition, int], running: fleet.Fleet) -> None:
-        """Return when at least so many events have come since then, and no more come."""
-        before, moved, want = -1, time.monotonic(), count + sum(since.values())
-        while (now := sum((await self.ends()).values())) < want:
+    async def published(self, running: fleet.Fleet, behind: int = 0) -> None:
+        """Return when all purchases on the topic are stored but for so many, and all that they led to is published."""
+        want = sum((await self.ends(PURCHASES)).values()) - behind
+        before, moved = -1, time.monotonic()
+        while (stored := self._stored()) < want or not (behind or await running.idle()):
             running.check()
-            if now > before:
-                before, moved = now, time.monotonic()
+            if stored > before:
+                before, moved = stored, time.monotonic()
             elif time.monotonic() - moved > STUCK_S:
-                raise StackError(f"turnover does not go on: {now - want + count:,} of {count:,} events have come")
+                raise StackError(f"turnover does not go on: {stored:,} of {want:,} records are stored")
             await asyncio.sleep(POLL_S)
+
+    def _stored(self) -> int:
+        found = self.mongo["turnover"]["partitions"].find({}, {"next": 1})
+        return sum(document["next"].get(PURCHASES, 0) for document in found)
 
     async def events(self, load: Load, since: dict[TopicPartition, int]) -> Published:
         """The events of a load, checked: one for each purchase, and no version twice or left out."""

@@ -37,7 +37,7 @@ async def measure(ground: Ground, running: Fleet, load: Load, part: str, counted
         meter = Meter({"service": running.pids, **ground.servers})
         began = time.time()
         running.thaw()
-    await ground.published(len(load.ids), since, running)
+    await ground.published(running)
     cost = meter.read()
     published = await ground.events(load, since)
     ended = max(published.times[identity] for identity in counted or load.ids)
@@ -46,12 +46,10 @@ async def measure(ground: Ground, running: Fleet, load: Load, part: str, counted
 
 async def send(ground: Ground, running: Fleet, loads: Iterable[Load]) -> None:
     """Put these through the service as fast as it goes, without measuring; no more than two of them wait."""
-    since, counts = await ground.ends(), [0]
     for load in loads:
-        await ground.published(sum(counts[:-1]), since, running)
+        await ground.published(running, behind=load.records)
         await ground.till.send(load)
-        counts.append(len(load.ids))
-    await ground.published(sum(counts), since, running)
+    await ground.published(running)
 
 
 async def tick(ground: Ground) -> None:

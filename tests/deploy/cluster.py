@@ -98,7 +98,7 @@ async def running(folder: Path) -> AsyncGenerator[Cluster, None]:
     for name, secret in COMPOSE["secrets"].items():
         shutil.copy(cluster.secrets / Path(secret["file"]).relative_to("secrets"), folder / "mounted" / name)
     (folder / "etc" / "kafka.properties").write_text(cluster.here((DEPLOY / "kafka.properties").read_text()))
-    mongod = f"{servers.mongod()} --dbpath={folder / 'db'} --port={mongo} --nounixsocket --wiredTigerCacheSizeGB=0.25"
+    mongod = f"{servers._mongod()} --dbpath={folder / 'db'} --port={mongo} --nounixsocket --wiredTigerCacheSizeGB=0.25"
     _programs(folder / "bin", mongod, await asyncio.to_thread(jars.classpath))
     await _first_user(cluster, mongod.split(), mongo)
     children = [_child(cluster, name) for name in ("kafka", "mongo")]

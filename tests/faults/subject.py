@@ -46,14 +46,14 @@ class Outcome:
 class Subject:
     """A service under test.
 
-    `traffic`: records for customers whose ids begin with a label. `undisturbed`: what the records of its inputs lead to,
+    `traffic`: of a label, with which the customers' ids begin, and of how many customers. `undisturbed`: what the records of its inputs lead to,
     given in the order in which they came; `bugs` are ids on which the rules raise. `sums`: of a state, what `Outcome`
     has in `sums`.
     """
 
     service: Service
     module: str
-    traffic: Callable[[str], Traffic]
+    traffic: Callable[..., Traffic]
     undisturbed: Callable[[Sequence[Record], int, Collection[str]], Outcome]
     sums: Callable[[Any], Any]
 

@@ -15,8 +15,8 @@ STEPS = ("prepared", "swapped", "written", "committed", "publishing", "published
 
 
 async def test_a_process_that_nobody_disturbs_counts_everything_once(world: World) -> None:
-    till = world.subject.traffic("calm")
-    await world.send(till.next(300))
+    till = world.subject.traffic("calm", 150)
+    await world.send(till.next(4_000))
     process = world.process(Fault(limits=SMALL))
     await world.quiet()
     await world.holds()

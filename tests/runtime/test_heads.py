@@ -1,11 +1,11 @@
 """The map from customer to revision: pages as stored, and what has moved since."""
 
-from shared.runtime.heads import Pages, merged, page_of, revisions
+from shared.runtime.heads import Moved, Pages, merged, page_of, revisions
 
 
 def test_a_flush_writes_only_the_pages_of_those_who_moved_and_keeps_their_neighbours() -> None:
     first = merged(3, {f"c-{n}": (1, 100 + n) for n in range(2_000)}, [])
-    moved = {"c-5": (2, 50), "new": (1, None)}
+    moved: Moved = {"c-5": (2, 50), "new": (1, None)}
     second = merged(3, moved, first)
     assert {page["_id"] for page in second} == {f"03/{page_of(customer):04d}" for customer in moved}
     heads = {customer: head for page in second for customer, head in revisions(page).items()}

@@ -1,0 +1,158 @@
+"""compose.yaml and its secrets: complete, consistent with the code, and without a password of its own."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from deploy import credentials
+from deploy.local import containers, mongo, provision
+from shared.settings import PREFIX, Settings
+from tests.deploy.files import COMPOSE, DEPLOY, ROOT, SERVICES, env_file
+
+ALL: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in ALL.items() if service["image"].startswith("perkstream")}
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project") / "deploy" / "secrets"
+    credentials.make(folder)
+    return folder
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_every_service_that_exists_is_in_it_and_built_from_its_own_folder() -> None:
+    for name in SERVICES:
+        assert ALL[name]["build"]["args"] == {"SERVICE": name}
+        assert (DEPLOY / ALL[name]["build"]["context"] / ALL[name]["build"]["dockerfile"]).is_file()
+    assert credentials.existing() == SERVICES
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_starts_with_its_settings_as_its_own_user_on_its_own_database(
+    secrets: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ALL[name]["secrets"] == ["jwks"]
+    given = env_file(secrets, name) | ALL[name]["environment"] | {"PERKSTREAM_JWKS": str(secrets / "jwks.json")}
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+
+    url = urlsplit(settings.mongo_url.get_secret_value())
+    assert (settings.kafka_username, url.username, url.path) == (name, name, f"/{name}")
+    assert settings.kafka_security_protocol != "PLAINTEXT"
+
+
+def test_every_setting_that_is_named_exists(secrets: Path) -> None:
+    files = [*secrets.glob("*.env"), DEPLOY / "compose.yaml", DEPLOY / "Dockerfile"]
+    for file in files:
+        for word in file.read_text().replace("=", " ").replace(":", " ").replace("'", " ").split():
+            name = word.strip('{[,"]}')
+            if name.startswith(PREFIX):
+                assert name.removeprefix(PREFIX).lower() in Settings.model_fields, f"{file.name}: {name}"
+
+
+def test_the_commands_have_logins_of_their_own(secrets: Path) -> None:
+    users = {name: env_file(secrets, name)["KAFKA_USERNAME"] for name in ("programme", "clock")}
+
+    assert users == {"programme": "programme", "clock": "clock"}
+
+
+def test_the_servers_are_those_of_the_local_stack_with_its_settings() -> None:
+    assert ALL["kafka"]["image"] == containers.KAFKA_IMAGE
+    assert ALL["mongo"]["image"] == containers.MONGO_IMAGE
+    command = ALL["mongo"]["command"][0]
+    assert f"--setParameter=transactionLifetimeLimitSeconds={mongo.TRANSACTION_LIFETIME_S}" in command
+    assert f"--replSet={mongo.REPLICA_SET}" in command
+    assert "--keyFile=" in command
+
+
+def test_nothing_starts_before_it_is_provisioned() -> None:
+    for name in [*SERVICES, "programme"]:
+        assert ALL[name]["depends_on"] == {"provision": {"condition": "service_completed_successfully"}}
+
+
+def test_our_containers_may_do_nothing_but_their_work() -> None:
+    for name, service in OURS.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+    assert all(port.startswith("127.0.0.1:") for service in ALL.values() for port in service.get("ports", ()))
+
+
+def test_everything_that_is_mounted_is_made_by_the_command(secrets: Path) -> None:
+    made = secrets.parent
+    for secret in COMPOSE["secrets"].values():
+        assert (made / secret["file"]).is_file(), secret
+    for name, service in ALL.items():
+        assert set(service.get("secrets", ())) <= COMPOSE["secrets"].keys(), name
+        if file := service.get("env_file"):
+            assert (made / file).is_file(), file
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            if source.startswith("./secrets"):
+                assert (made / source).is_dir(), source
+            elif source.startswith("."):
+                assert (DEPLOY / source).is_file(), source
+            else:
+                assert source in COMPOSE["volumes"], source
+
+
+def test_a_password_is_made_for_everybody_and_stands_in_no_file_of_the_project(secrets: Path) -> None:
+    passwords = {file.name: file.read_text() for file in (secrets / "passwords").iterdir()}
+
+    assert passwords.keys() == set(provision.PRINCIPALS)
+    assert len(set(passwords.values())) == len(passwords)
+    assert (
+        "password" not in yaml.safe_dump({name: service.get("environment") for name, service in OURS.items()}).lower()
+    )
+
+
+def test_making_the_secrets_again_keeps_them(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    credentials.make(folder)
+    before = tree(folder)
+    credentials.make(folder)
+
+    after = tree(folder)
+    token = f"{Path('operator')}/env"  # has a new token in it
+    assert {name for name in after if after[name] != before.get(name)} <= {token}
+    assert after.keys() == before.keys()
+
+
+def test_the_secrets_are_closed_to_others_and_to_git(secrets: Path) -> None:
+    assert secrets.stat().st_mode & 0o077 == 0
+    subprocess.run(["git", "init", "-q", str(secrets.parents[1])], check=True)
+    seen = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=secrets.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout == ""
+
+
+def test_what_a_container_reads_as_another_user_is_open_inside_that_folder(secrets: Path) -> None:
+    as_root = {"mongo.key"}  # the container copies it before it becomes somebody else
+    for name, secret in COMPOSE["secrets"].items():
+        if name not in as_root:
+            assert (secrets.parent / secret["file"]).stat().st_mode & 0o004, name
+    for folder in ("passwords", "operator"):
+        assert (secrets / folder).stat().st_mode & 0o005 == 0o005
+        assert all(file.stat().st_mode & 0o004 for file in (secrets / folder).iterdir())
+
+
+def test_the_file_says_that_it_was_not_run() -> None:
+    for name in ("compose.yaml", "Dockerfile"):
+        head = (DEPLOY / name).read_text()[:900]
+        assert "NOT RUN" in head or "NOT BUILT" in head
+    assert (ROOT / "deploy" / "kafka.properties").is_file()
