@@ -72,7 +72,8 @@ class Chores:
         programme = self._programmes.current
         assert programme is not None
         version = programme.in_force(tick.now)
-        if version is None or (owned.tick is not None and tick.now <= owned.tick):
+        # The same tick again may be one that a killed owner did not finish: its offset has not moved then.
+        if version is None or (owned.tick is not None and tick.now < owned.tick):
             return after if owned.settling is None else owned.settling.offset
         owned.tick = tick.now
         everybody = version.number != owned.swept

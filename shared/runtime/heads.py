@@ -7,7 +7,7 @@ collection `heads`, loaded when needed. A claim recovers `moved` from the docume
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 from zlib import crc32
@@ -160,11 +160,24 @@ class Cache:
         self._weight += weight - head.weight
         head.weight = weight
 
-    def shrink(self) -> None:
-        """Let go of the longest unused heads beyond the bound. Not while a batch that touched them is under way."""
-        while self._weight > self.HEAVIEST:
-            _, head = self.heads.popitem(last=False)
-            self._weight -= head.weight
+    @property
+    def full(self) -> bool:
+        """Whether it is beyond the bound."""
+        return self._weight > self.HEAVIEST
+
+    def shrink(self, needed: Collection[str]) -> None:
+        """Let go of the longest unused heads beyond the bound.
+
+        `needed`: customers of a batch that is not stored yet, whose newest state is nowhere else.
+        """
+        for _ in range(len(self.heads)):
+            if not self.full:
+                return
+            customer, head = self.heads.popitem(last=False)
+            if customer in needed:
+                self.heads[customer] = head
+            else:
+                self._weight -= head.weight
 
     def drop(self, partition: int) -> None:
         """Forget a partition that is no longer ours."""

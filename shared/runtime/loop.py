@@ -130,6 +130,8 @@ class Loop:
             return
         documents = batch.documents()
         await self._committed()
+        if self._loader.cache.full:
+            self._loader.cache.shrink({customer for part in batch.parts.values() for customer in part.touched})
         self._committing = asyncio.create_task(self._commit(batch, documents))
         if batch.size < BACKLOG:
             await self._committed()
@@ -319,7 +321,6 @@ class Loop:
                 metrics.PROJECTION.observe((now - part.oldest).total_seconds())
         for document in documents.archive:
             self._loader.chunks.pop(document["_id"], None)
-        self._loader.cache.shrink()
         self._waiting.answered(documents.answers)
         self._health.committed_at = time.monotonic()
         metrics.LAST_COMMIT.set_to_current_time()

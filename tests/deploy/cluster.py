@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConnectionFailure
 
-from deploy import credentials
+from deploy.credentials import FOLDER, make
 from deploy.local import jars, kafka, ports, servers
 from deploy.local.child import Child
 from shared.settings import KafkaSettings
@@ -68,7 +68,7 @@ class Cluster:
         """What the service `provision` of compose.yaml does."""
         service = COMPOSE["services"]["provision"]
         passwords = service["volumes"][0].split(":")
-        assert (DEPLOY / passwords[0]).parent == credentials.FOLDER
+        assert (DEPLOY / passwords[0]).parent == FOLDER
         command = [word.replace(passwords[1], str(self.secrets / "passwords")) for word in service["command"]]
         return await self.run(*service["entrypoint"][1:], *command, env=self.environment("provision"))
 
@@ -94,7 +94,7 @@ async def running(folder: Path) -> AsyncGenerator[Cluster, None]:
     cluster = Cluster(folder, words)
     for name in ("mounted", "etc", "bin", "data", "configdb", "db"):
         (folder / name).mkdir()
-    credentials.make(cluster.secrets)
+    make(cluster.secrets)
     for name, secret in COMPOSE["secrets"].items():
         shutil.copy(cluster.secrets / Path(secret["file"]).relative_to("secrets"), folder / "mounted" / name)
     (folder / "etc" / "kafka.properties").write_text(cluster.here((DEPLOY / "kafka.properties").read_text()))
@@ -139,8 +139,6 @@ async def _first_user(cluster: Cluster, mongod: list[str], port: int) -> None:
     async with AsyncMongoClient[dict[str, Any]]("127.0.0.1", port, serverSelectionTimeoutMS=60_000) as client:
         name = environment["MONGO_INITDB_ROOT_USERNAME"]
         await client.admin.command("createUser", name, pwd=password, roles=["root"])
-        try:
+        with suppress(ConnectionFailure):
             await client.admin.command("shutdown")
-        except ConnectionFailure:
-            pass
     await first.ended()

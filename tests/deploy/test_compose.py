@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from deploy import credentials
+from deploy.credentials import existing, make
 from deploy.local import containers, mongo, provision
 from shared.settings import PREFIX, Settings
 from tests.deploy.files import COMPOSE, DEPLOY, ROOT, SERVICES, env_file
@@ -20,7 +20,7 @@ OURS = {name: service for name, service in ALL.items() if service["image"].start
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project") / "deploy" / "secrets"
-    credentials.make(folder)
+    make(folder)
     return folder
 
 
@@ -32,7 +32,7 @@ def test_every_service_that_exists_is_in_it_and_built_from_its_own_folder() -> N
     for name in SERVICES:
         assert ALL[name]["build"]["args"] == {"SERVICE": name}
         assert (DEPLOY / ALL[name]["build"]["context"] / ALL[name]["build"]["dockerfile"]).is_file()
-    assert credentials.existing() == SERVICES
+    assert existing() == SERVICES
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -118,9 +118,9 @@ def test_a_password_is_made_for_everybody_and_stands_in_no_file_of_the_project(s
 
 def test_making_the_secrets_again_keeps_them(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
-    credentials.make(folder)
+    make(folder)
     before = tree(folder)
-    credentials.make(folder)
+    make(folder)
 
     after = tree(folder)
     token = f"{Path('operator')}/env"  # has a new token in it

@@ -1,11 +1,13 @@
 """compose.yaml at work, without containers: its servers, its provisioning, its logins, and a service on them."""
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -41,7 +43,7 @@ async def started(client: Any) -> AsyncGenerator[Any, None]:
 
 async def write(options: dict[str, Any], topic: str) -> None:
     async with started(AIOKafkaProducer(**options, enable_idempotence=True)) as producer:
-        await producer.send_and_wait(topic, b"{}", partition=0)
+        await producer.send_and_wait(topic, b"{}", b"test", partition=0)
 
 
 async def read(options: dict[str, Any], topic: str) -> None:
@@ -104,6 +106,9 @@ async def operate(cluster: Cluster, service: Service) -> None:
         return await cluster.run(*perkstream, *words, env={}, cwd=home)
 
     assert "published" in await run("simulate", "--count", "30")
+    async with httpx.AsyncClient() as http:
+        while 'outcome="counted",topic="pos.purchases"' not in (await http.get(f"{service.url}/metrics")).text:
+            await asyncio.sleep(0.1)
     assert "0 dead letters" in await run("dead-letters", "turnover", "list")
     assert "0 drifted" in await run("rebuild", "turnover", "--compare")
     assert (await run("token", "--scope", "staff")).count(".") == 2
@@ -135,7 +140,7 @@ async def test_a_principal_has_its_rights_and_no_others(
 
 
 async def test_nobody_gets_in_without_a_login(provisioned: Cluster) -> None:
-    options = provisioned.login("turnover") | {"sasl_plain_password": "guessed"}
+    options: dict[str, Any] = provisioned.login("turnover") | {"sasl_plain_password": "guessed"}
     with pytest.raises(KafkaConnectionError):
         async with started(AIOKafkaProducer(**options)):
             pass

@@ -56,7 +56,7 @@ async def test_purchases_that_have_left_a_head_are_known_when_they_come_again(wo
 @pytest.mark.parametrize(
     ("since", "every"),
     [
-        ("batch", 9),
+        ("batch", 14),
         pytest.param("batch", 1, marks=[pytest.mark.chaos, pytest.mark.timeout(1200)]),
         pytest.param("claim", 1, marks=[pytest.mark.chaos, pytest.mark.timeout(1200)]),
     ],

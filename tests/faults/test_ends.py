@@ -48,7 +48,7 @@ async def test_a_process_stops_in_time_while_a_server_is_away(world: World, whic
     await world.holds()
 
 
-@pytest.mark.parametrize("customers", [400, pytest.param(2_000, marks=[chaos, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize("customers", [200, pytest.param(2_000, marks=[chaos, pytest.mark.timeout(300)])])
 async def test_a_tick_that_was_interrupted_settles_everybody(world: World, customers: int) -> None:
     till = world.subject.traffic("year")
     limits = SMALL | {"shared.runtime.chores:AT_ONCE": 10, "shared.runtime.chores:FLUSH_AT": 40}
@@ -109,7 +109,7 @@ async def test_records_that_kafka_has_deleted_unread_stop_the_service(world: Wor
     await first.stop()
     before = await world.stored()
     await world.send(till.next(80))
-    topic, number = await _delete(world)
+    topic, number, _ = await _delete(world)
 
     second = world.process(Fault(limits=SMALL))
     assert await second.ended() not in (0, -signal.SIGKILL)
@@ -124,29 +124,28 @@ async def test_records_that_kafka_deletes_under_a_slow_reader_stop_it(world: Wor
     await process.ready()
     await world.send(till.next(80))
     await world.quiet()
-    before = await world.stored()
     process.freeze()
     await world.send(till.next(80))  # these may still answer the request that it has sent
     await world.send(till.next(80))
-    topic, number = await _delete(world)
+    topic, number, first = await _delete(world)
     process.thaw()
 
     assert await process.ended() not in (0, -signal.SIGKILL)
     assert process.said(topic), process.last_words()
-    assert (await world.stored())[number]["next"][topic] == before[number]["next"][topic], "an offset was moved"
+    assert (await world.stored())[number]["next"][topic] < first, "it went on behind what is missing"
 
 
-async def _delete(world: World) -> tuple[str, int]:
-    """Delete records of one partition that were not read, as a retention that is too short does."""
+async def _delete(world: World) -> tuple[str, int, int]:
+    """Delete records of one partition that were not read, as a retention that is too short does; the first left."""
     topic, number = next(iter(world.subject.service.inputs)), 2
-    ends = {record.offset + 1 for record in await world.read(topic) if record.partition == number}
+    last = max(record.offset for record in await world.read(topic) if record.partition == number)
     admin = AIOKafkaAdminClient(**world.stack.kafka_options())
     await admin.start()
     try:
-        await admin.delete_records({TopicPartition(topic, number): RecordsToDelete(max(ends) - 1)})
+        await admin.delete_records({TopicPartition(topic, number): RecordsToDelete(last)})
     finally:
         await admin.close()
-    return topic, number
+    return topic, number, last
 
 
 async def test_topics_that_do_not_go_together_are_refused(world: World) -> None:

@@ -1,12 +1,13 @@
 """A service on real servers, and what must be true of it after anything that may happen to it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from pymongo import AsyncMongoClient
 
 from deploy.cli import kafka, programme
@@ -50,11 +51,8 @@ class World:
 
     async def send(self, records: Sequence[Sent]) -> None:
         """Put records on their topics, in this order on each partition, whatever the broker goes through meanwhile."""
-        async with _started(
-            AIOKafkaProducer(
-                **self.stack.kafka_options(), enable_idempotence=True, request_timeout_ms=90_000, linger_ms=5
-            )
-        ) as producer:
+        options = {**self.stack.kafka_options(), "enable_idempotence": True, "request_timeout_ms": 90_000}
+        async with _started(lambda: AIOKafkaProducer(**options, linger_ms=5)) as producer:
             sent = [
                 await producer.send(one.topic, one.value, one.key.encode(), partition=self._partition(one))
                 for one in records
@@ -75,7 +73,8 @@ class World:
 
     async def quiet(self, within: float = 60) -> None:
         """Return when all records are taken, and it is noted that all events and letters are on Kafka."""
-        async with _started(AIOKafkaConsumer(**self.stack.kafka_options(), enable_auto_commit=False)) as consumer:
+        options = {**self.stack.kafka_options(), "enable_auto_commit": False}
+        async with _started(lambda: AIOKafkaConsumer(**options)) as consumer:
             places = [TopicPartition(topic, n) for topic in self._inputs for n in range(self.partitions)]
 
             async def is_quiet() -> bool:
@@ -144,9 +143,17 @@ async def opened(subject: Subject, stack: Stack, nursery: Nursery, folder: Path)
 
 
 @asynccontextmanager
-async def _started(client: Any) -> AsyncGenerator[Any, None]:
+async def _started(make: Callable[[], Any]) -> AsyncGenerator[Any, None]:
+    """A client of Kafka that has found a broker, however long that takes."""
+    while True:
+        client = make()
+        try:
+            await client.start()
+            break
+        except KafkaConnectionError:
+            await client.stop()
+            await asyncio.sleep(0.2)
     try:
-        await client.start()
         yield client
     finally:
         await client.stop()
