@@ -90,10 +90,15 @@ class Stack:
         return tokens.sign(self.keys.signing_key, scope, customer)
 
     async def clear(self) -> None:
-        """Throw away all records and documents, without a restart. No service may be running."""
-        layout = self.layout
-        partitions, replicas = (layout.partitions, layout.brokers) if layout else (provision.COMMON_PARTITIONS, 1)
-        await provision.clear(self.kafka_options(), self.mongo_url(), partitions, replicas)
+        """Throw away all records and documents, without a restart. No service may be running.
+
+        Only of servers that are its own; those that the environment names may hold what somebody needs.
+        """
+        if self.layout is None:
+            raise StackError(
+                "The servers that the environment names are not emptied; they may hold what somebody needs."
+            )
+        await provision.clear(self.kafka_options(), self.mongo_url(), self.layout.partitions, self.layout.brokers)
 
     async def kill(self) -> None:
         """End all servers at once, as a power cut would."""

@@ -33,6 +33,7 @@ class Listener(ConsumerRebalanceListener):
     def __init__(self) -> None:
         self.consumer: Callable[[], AIOKafkaConsumer] | None = None
         self.changed = asyncio.Event()
+        self.joined = False
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # type: ignore[override]
         self.changed.set()
@@ -41,6 +42,7 @@ class Listener(ConsumerRebalanceListener):
         assert self.consumer is not None
         # Before anything is awaited: records would be handed out from wherever the group's offset stands.
         self.consumer().pause(*assigned)
+        self.joined = True
         self.changed.set()
 
 
@@ -69,7 +71,7 @@ class Claims:
             self._listener.changed.clear()
             await self._rebalanced()
         assigned = self._assigned()
-        self._health.assigned = len(assigned)
+        self._health.assigned = len(assigned) if self._listener.joined else None
         now = time.monotonic()
         ready = [n for n in assigned if n not in self.owned and self._not_before.get(n, 0) <= now]
         for number in ready:

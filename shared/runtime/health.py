@@ -21,7 +21,7 @@ class Health:
         self.turned_at = time.monotonic()
         self.committed_at: float | None = None
         self.programme = False
-        self.assigned = 0
+        self.assigned: int | None = None  # until Kafka has assigned for the first time
         self.owned = 0
         self.fences = 0
         self.unpublished = 0
