@@ -12,10 +12,12 @@ from pymongo import AsyncMongoClient
 
 from deploy.local.stack import Stack
 from tests.faults.process import Nursery, nursery
+from tests.faults.subject import Subject
 from tests.faults.turnover import TURNOVER
 from tests.faults.world import World, opened
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of servers that a test has killed
+SUBJECTS = [TURNOVER]
 PARTITIONS = 4  # fewer claims, and every partition has something to do
 
 
@@ -31,17 +33,23 @@ async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session", params=SUBJECTS, ids=lambda subject: subject.name)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """The service under test."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def turnover_nursery() -> Iterator[Nursery]:
-    """Where processes of turnover come from."""
-    with nursery(TURNOVER.module) as found:
+def its_nursery(subject: Subject) -> Iterator[Nursery]:
+    """Where its processes come from."""
+    with nursery(subject.module) as found:
         yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def world(own_stack: Stack, turnover_nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
-    """Turnover in an empty system, without a process yet."""
-    async with opened(TURNOVER, own_stack, turnover_nursery, tmp_path) as found:
+async def world(own_stack: Stack, subject: Subject, its_nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
+    """The service in an empty system, without a process yet."""
+    async with opened(subject, own_stack, its_nursery, tmp_path) as found:
         yield found
 
 

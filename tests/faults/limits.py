@@ -3,14 +3,14 @@
 from typing import Final
 
 # So that few records go through everything: pages of heads are written, heads leave the cache, stages overlap.
-TIGHT: Final = {
+TIGHT: Final[dict[str, float]] = {
     "shared.runtime.chores:FLUSH_AT": 3,
     "shared.runtime.chores:FLUSH_AFTER": 3,
     "shared.runtime.heads:Cache.HEAVIEST": 100,
     "shared.runtime.loop:BACKLOG": 5,
 }
 # So that a process soon hears of a rebalance.
-ALERT: Final = {"shared.runtime.service:HEARTBEAT_MS": 300}
+ALERT: Final[dict[str, float]] = {"shared.runtime.service:HEARTBEAT_MS": 300}
 # So that Kafka soon believes that a process is dead.
-SHORT: Final = {"shared.runtime.service:SESSION_MS": 1_500} | ALERT
+SHORT: Final[dict[str, float]] = {"shared.runtime.service:SESSION_MS": 1_500} | ALERT
 SMALL: Final = TIGHT | SHORT

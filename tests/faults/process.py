@@ -34,7 +34,8 @@ class Nursery:
     def start(self, environment: Mapping[str, str], log: Path, end: Path, fault: Fault) -> int:
         """The id of a new process, in a group of its own; `end` will hold its exit code."""
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
+        assert stdin is not None
+        assert stdout is not None
         order = {"environment": dict(environment), "log": str(log), "exit": str(end), "fault": asdict(fault)}
         stdin.write(json.dumps(order).encode() + b"\n")
         stdin.flush()
@@ -150,15 +151,25 @@ class Process:
         """Return when its log holds this."""
         await until(lambda: self.said(text), f'{self.name} to say "{text}"', within)
 
-    async def operate(self, path: str, body: dict[str, Any], token: str) -> list[dict[str, Any]]:
-        """POST an operator's command and return the answers of all partitions."""
-        async with httpx.AsyncClient(
-            base_url=self.url, timeout=10, headers={"Authorization": f"Bearer {token}"}, verify=False
-        ) as http:
+    async def ask(self, path: str, body: dict[str, Any], token: str) -> str:
+        """POST an operator's command; where its answers will be."""
+        async with self._http(token) as http:
             accepted = await http.post(path, json=body)
-            assert accepted.status_code == 202, accepted.text
-            async with asyncio.timeout(60):
-                while (answer := await http.get(accepted.headers["Location"])).status_code == 202:
-                    await asyncio.sleep(0.1)
+        assert accepted.status_code == 202, accepted.text
+        return accepted.headers["Location"]
+
+    async def answers(self, place: str, token: str) -> list[dict[str, Any]]:
+        """The answers of all partitions to a command, once they are there."""
+        async with asyncio.timeout(60), self._http(token) as http:
+            while (answer := await http.get(place)).status_code == 202:
+                await asyncio.sleep(0.1)
         assert answer.status_code == 200, answer.text
         return answer.json()["items"]
+
+    async def operate(self, path: str, body: dict[str, Any], token: str) -> list[dict[str, Any]]:
+        """Both."""
+        return await self.answers(await self.ask(path, body, token), token)
+
+    def _http(self, token: str) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.AsyncClient(base_url=self.url, timeout=10, headers=headers, verify=False)  # it speaks plain HTTP

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from struct import unpack_from
-from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 _HEADER = 16  # length, id, id of what it answers, kind: four little-endian integers
@@ -25,7 +24,8 @@ class Proxy:
         host, _, port = address.partition(":")
         self._target = (host, int(port))
         query = "&".join(part for part in parts.query.split("&") if not part.startswith("replicaSet"))
-        return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{self.port}", query=f"{query}&directConnection=true"))
+        here = f"{login}@127.0.0.1:{self.port}"
+        return urlunsplit(parts._replace(netloc=here, query=f"{query}&directConnection=true"))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""

@@ -23,9 +23,17 @@ class Sent:
 
 
 class Traffic(Protocol):
-    """A deterministic stream of records that never ends: good, double, late, wrong and misplaced ones."""
+    """Deterministic records, that never end.
+
+    `next`: good, double, late and wrong ones. `one`: one that counts, for a customer of one's own, with `mark` in its
+    text. `about`: one that names an earlier one, as a return does its purchase.
+    """
 
     def next(self, count: int) -> list[Sent]: ...
+
+    def one(self, customer: str, mark: str = "") -> Sent: ...
+
+    def about(self, earlier: Sent) -> Sent: ...
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,10 @@ class Outcome:
 class Subject:
     """A service under test.
 
-    `traffic`: of a label, with which the customers' ids begin, and of how many customers. `undisturbed`: what the records of its inputs lead to,
-    given in the order in which they came; `bugs` are ids on which the rules raise. `sums`: of a state, what `Outcome`
-    has in `sums`.
+    `traffic`: of a label, with which the customers' ids begin, and of how many customers. `undisturbed`: what the
+    records of its inputs lead to, in the order in which they came, on so many partitions, with rules that raise where a
+    record holds one of these words. `sums`: of a state, what `Outcome` has in `sums`.
+    `due`: a time by which everybody whom `Traffic.one` has touched has something to settle.
     """
 
     service: Service
@@ -56,6 +65,7 @@ class Subject:
     traffic: Callable[..., Traffic]
     undisturbed: Callable[[Sequence[Record], int, Collection[str]], Outcome]
     sums: Callable[[Any], Any]
+    due: str
 
     @property
     def name(self) -> str:

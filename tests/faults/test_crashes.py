@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.launch import Fault
 from tests.faults.limits import SMALL
+from tests.faults.subject import Sent
 from tests.faults.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -44,12 +45,12 @@ async def test_events_of_a_batch_whose_owner_died_before_publishing_come_before_
 
 async def test_purchases_that_have_left_a_head_are_known_when_they_come_again(world: World) -> None:
     till = world.subject.traffic("archive")
-    sales = [till.purchase("archive-1", 100 + n) for n in range(200)]
+    sales = [till.one("archive-1") for _ in range(200)]
     await world.send(sales[:130])
     await world.process(Fault("committed", 2, limits=SMALL)).killed()
     await world.send(sales[100:])
     await world.process(Fault("written", limits=SMALL)).killed()
-    await world.send([*sales[::7], *map(till.returned, sales[3:200:20]), *sales[1::9]])
+    await world.send([*sales[::7], *map(till.about, sales[3:200:20]), *sales[1::9]])
     await world.holds()
 
 
@@ -71,19 +72,18 @@ async def test_a_process_may_be_killed_wherever_it_waits(world: World, since: st
     await world.holds()
 
 
-async def _dies(world: World, records: list[object], fault: Fault) -> bool:
+async def _dies(world: World, records: list[Sent], fault: Fault) -> bool:
     """Whether a process with that fault dies of it, rather than taking all records."""
-    await world.send(records)  # type: ignore[arg-type]
+    await world.send(records)
     if fault.at == "claim":  # something must be left to publish
         await world.process(Fault("committed", limits=SMALL)).killed()
     process = world.process(fault)
-    for task in (await asyncio.wait(_race(process.ended(), world.quiet()), return_when="FIRST_COMPLETED"))[1]:
-        task.cancel()
+    ended, quiet = asyncio.create_task(process.ended()), asyncio.create_task(world.quiet())
+    await asyncio.wait({ended, quiet}, return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+    if not quiet.cancel():
+        quiet.result()
     process.signal(signal.SIGTERM)
     code = await process.ended()
     assert code in (0, -signal.SIGKILL), f"it ended with {code}"
     return code != 0
-
-
-def _race(*work: object) -> list[asyncio.Task[object]]:
-    return [asyncio.ensure_future(one) for one in work]  # type: ignore[arg-type]

@@ -54,7 +54,8 @@ async def test_an_owner_that_was_frozen_past_its_session_gives_way(
     world: World, step: str, limits: dict[str, float]
 ) -> None:
     till = world.subject.traffic("frozen")
-    first, second = world.process(Fault(step, do="freeze", limits=limits), armed=False), world.process(Fault(limits=limits))
+    first = world.process(Fault(step, do="freeze", limits=limits), armed=False)
+    second = world.process(Fault(limits=limits))
     await first.ready()
     await second.ready()
     await world.send(till.next(80))
@@ -81,12 +82,12 @@ async def test_an_owner_that_was_frozen_before_its_swap_cannot_write(world: Worl
     till = world.subject.traffic("zombie")
     first = world.process(Fault("prepared", do="freeze", limits=SMALL), armed=False)
     await first.ready()
-    sales = [till.purchase(f"zombie-{n}") for n in range(20)]
-    await world.send(sales)
+    known = [till.one(f"zombie-{n}") for n in range(20)]
+    await world.send(known)
     await world.quiet()
 
     first.arm()
-    await world.send(sales)
+    await world.send(known)
     await first.frozen()
     second = world.process(Fault(limits=SMALL))
     await second.ready()
@@ -106,7 +107,7 @@ async def test_an_owner_that_was_frozen_before_its_swap_cannot_write(world: Worl
 async def test_what_kafka_knows_of_offsets_counts_for_nothing(world: World) -> None:
     """A rebalance in the middle of a turn: records from where the group's offset stands must not be taken."""
     till = world.subject.traffic("group")
-    await world.send([till.purchase(f"group-{n % 40}") for n in range(200)])
+    await world.send([till.one(f"group-{n % 40}") for n in range(200)])
     await _show_kafka(world, short_of_the_end=5)
     first = world.process(Fault("fetching", do="hold", limits=TIGHT | ALERT))
     await first.says("FAULT hold")
@@ -144,9 +145,7 @@ def _back(before: dict[int, tuple[int, int]], now: dict[int, tuple[int, int]]) -
 async def _show_kafka(world: World, short_of_the_end: int) -> None:
     """Let the group's offsets say that nearly everything was read."""
     topic = next(iter(world.subject.service.inputs))
-    consumer = AIOKafkaConsumer(
-        **world.stack.kafka_options(), group_id=world.subject.name, enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(**world.stack.kafka_options(), group_id=world.subject.name, enable_auto_commit=False)
     await consumer.start()
     try:
         places = [TopicPartition(topic, number) for number in range(world.partitions)]

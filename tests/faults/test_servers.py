@@ -1,7 +1,8 @@
 """Kafka and MongoDB that die, freeze and lose messages: the service waits, finds out, and goes on by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +14,10 @@ from deploy.local.servers import Server
 from deploy.local.stack import Stack
 from shared.settings import PREFIX
 from tests.faults.launch import Fault
-from tests.faults.limits import SMALL, TIGHT
+from tests.faults.limits import TIGHT
 from tests.faults.process import Nursery
 from tests.faults.proxy import proxy
-from tests.faults.turnover import TURNOVER
+from tests.faults.subject import Sent, Subject
 from tests.faults.waiting import until
 from tests.faults.world import World, opened
 
@@ -108,17 +109,17 @@ async def _begun(world: World) -> bool:
     return any(each["batch"] > 1 for each in (await world.stored()).values())
 
 
-async def _stream(world: World, records: list[object]) -> None:
+async def _stream(world: World, records: Sequence[Sent]) -> None:
     for at in range(0, len(records), 60):
-        await world.send(records[at : at + 60])  # type: ignore[arg-type]
+        await world.send(records[at : at + 60])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def three(turnover_nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
+async def three(subject: Subject, its_nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
     """A world whose MongoDB has three members."""
     async with (
         Stack.start(tmp_path / "stack", partitions=4, mongo_nodes=3) as stack,
-        opened(TURNOVER, stack, turnover_nursery, tmp_path) as found,
+        opened(subject, stack, its_nursery, tmp_path) as found,
     ):
         yield found
 
@@ -139,10 +140,8 @@ async def test_another_primary_goes_on_where_the_last_one_was(three: World, how:
         server = three.stack.mongod[three.stack.layout.mongo.index(port)]
         await server.kill()
     else:
-        try:
+        with suppress(AutoReconnect, NotPrimaryError):  # it cuts all connections
             await three.database.client.admin.command({"replSetStepDown": 20})
-        except (AutoReconnect, NotPrimaryError):
-            pass  # it cuts all connections
     await sending
     await three.quiet()
     assert process.running, "the process had to be started again"

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import yaml
 from msgspec.structs import replace
 
+from deploy.local.system import PROGRAMME
 from services.turnover import rules
 from services.turnover.app import SERVICE
 from services.turnover.rules import State
@@ -24,7 +24,6 @@ from shared.runtime.inbox import Bad, Inbox, Noticed, Read
 from tests.faults.subject import Outcome, Place, Record, Sent, Subject
 from tests.turnover.oracle import accounts
 
-PROGRAMME = Path(__file__).parents[2] / "deploy" / "programme.yaml"
 _BEGIN = datetime.fromisoformat("2010-03-01T10:00:00+00:00")
 
 
@@ -38,17 +37,18 @@ class Till:
         self._made = 0
 
     def next(self, count: int) -> list[Sent]:
-        return [self._one() for _ in range(count)]
+        return [self._any() for _ in range(count)]
 
-    def purchase(self, customer: str, minor: int = 10_00, **fields: Any) -> Sent:
-        """A purchase of a customer of one's own."""
-        return _sent(self._purchase(customer, minor) | fields)
+    def one(self, customer: str, mark: str = "") -> Sent:
+        """A purchase that makes its customer silver."""
+        sale = self._purchase(customer, 600_00)
+        return _sent(sale | {"purchase_id": f"{sale['purchase_id']}{mark}"})
 
-    def returned(self, sale: Sent) -> Sent:
+    def about(self, earlier: Sent) -> Sent:
         """A return of a third of such a purchase."""
-        return _sent(self._return(json.loads(sale.value)))
+        return _sent(self._return(json.loads(earlier.value)))
 
-    def _one(self) -> Sent:
+    def _any(self) -> Sent:
         customer = f"{self._label}-{self._random.randrange(self._customers)}"
         dice = self._random.random()
         before = self._random.choice(self._sold) if self._sold else None
@@ -119,7 +119,8 @@ def undisturbed(records: Sequence[Record], partitions: int, bugs: Collection[str
                 memory |= chunk
             versions[customer] = versions.get(customer, 0) + entry.public
             if entry.public:
-                event = json.loads(log.encode(entry, customer, versions[customer], log.rfc3339(entry.occurred_at), log.rfc3339(at)))
+                times = log.rfc3339(entry.occurred_at), log.rfc3339(at)
+                event = json.loads(log.encode(entry, customer, versions[customer], *times))
                 outcome.events.setdefault(customer, []).append(_without_time(event))
         if entries:
             outcome.states[customer] = replace(state, memory=state.memory.settled())
@@ -168,5 +169,10 @@ def sums(state: State) -> Any:
 
 
 TURNOVER = Subject(
-    service=SERVICE, module="services.turnover.app", traffic=Till, undisturbed=undisturbed, sums=sums
+    service=SERVICE,
+    module="services.turnover.app",
+    traffic=Till,
+    undisturbed=undisturbed,
+    sums=sums,
+    due="2012-01-01T00:00:00+01:00",  # two years later nobody is silver any more
 )
