@@ -12,5 +12,8 @@ TIGHT: Final[dict[str, float]] = {
 # So that a process soon hears of a rebalance.
 ALERT: Final[dict[str, float]] = {"shared.runtime.service:HEARTBEAT_MS": 300}
 # So that Kafka soon believes that a process is dead.
-SHORT: Final[dict[str, float]] = {"shared.runtime.service:SESSION_MS": 1_500} | ALERT
+SHORT: Final[dict[str, float]] = {
+    "shared.runtime.service:SESSION_MS": 1_500,
+    "shared.runtime.claims:PATIENCE": 1,
+} | ALERT
 SMALL: Final = TIGHT | SHORT

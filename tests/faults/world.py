@@ -1,8 +1,9 @@
 """A service on real servers, and what must be true of it after anything that may happen to it."""
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from shared.runtime.inbox import Inbox
 from shared.runtime.owned import BATCHES, PARTITIONS, batch_id
 from tests.faults import truth
 from tests.faults.launch import Fault
-from tests.faults.process import Nursery, Process
+from tests.faults.process import STOP_WITHIN, Nursery, Process
 from tests.faults.subject import Record, Sent, Subject
 from tests.faults.waiting import until
 
@@ -124,8 +125,13 @@ class World:
         await truth.states(self.database, self.subject, outcome)
 
     async def end(self) -> None:
-        """End every process."""
+        """End every process; politely, for Kafka keeps the place of one that was killed until its session is over."""
         for process in self.processes:
+            process.thaw()
+            process.signal(signal.SIGTERM)
+        for process in self.processes:
+            with suppress(AssertionError):
+                await process.ended(STOP_WITHIN)
             await process.kill()
 
 

@@ -40,7 +40,7 @@ def token(scope: str | None = "ops", *, key: Key = KEY, alg: str = "ES256", head
         "aud": "perkstream",
         "sub": "s-1",
         "iat": now,
-        "exp": now + 60,
+        "exp": now + 3600,
         "scope": scope,
         **claims,
     }

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -58,11 +58,17 @@ class Counting:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def counting(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Counting]:
-    if not await programme.published(stack.kafka_options()):
-        await programme.publish(stack.kafka_options(), PROGRAMME)
-    log = tmp_path_factory.mktemp("counting") / "log"
-    service = Service("ledger", "tests.runtime.counting", stack.environment("ledger"), ports.choose(1)[0], Path(log))
+async def counting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Counting]:
+    # A stack of its own: an event of turnover that another test made up would stop a partition.
+    async with Stack.start(tmp_path_factory.mktemp("counting") / "stack") as stack, _running(stack) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _running(stack: Stack) -> AsyncGenerator[Counting, None]:
+    await programme.publish(stack.kafka_options(), PROGRAMME)
+    log = stack.folder / "log"
+    service = Service("ledger", "tests.runtime.counting", stack.environment("ledger"), ports.choose(1)[0], log)
     supervisor = asyncio.create_task(service.supervise())
     producer = AIOKafkaProducer(**stack.kafka_options())
     try:
