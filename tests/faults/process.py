@@ -24,11 +24,11 @@ STOP_WITHIN = 15.0  # seconds; the promise of shared.runtime.service
 
 
 class Nursery:
-    """Starts processes of one service quickly: see `launch.orders`."""
+    """Starts processes of one service quickly: see `forks`."""
 
     def __init__(self, module: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.launch", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "tests.faults.forks", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def start(self, environment: Mapping[str, str], log: Path, end: Path, fault: Fault) -> int:

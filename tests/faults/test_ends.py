@@ -96,6 +96,7 @@ async def test_a_record_on_which_the_rules_raise_is_a_dead_letter_and_its_neighb
     await process.stop()
 
 
+@chaos
 async def test_a_dead_letter_of_a_bug_counts_once_it_is_tried_again(world: World) -> None:
     till = world.subject.traffic("mended")
     cursed = till.one("mended-1", "cursed")

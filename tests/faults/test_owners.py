@@ -27,9 +27,8 @@ async def test_a_process_killed_as_it_gives_partitions_away_loses_nothing(
     await world.holds()
 
 
-@pytest.mark.parametrize(
-    "step", ["claimed", pytest.param("assigned", marks=chaos), pytest.param("claiming", marks=chaos)]
-)
+@chaos
+@pytest.mark.parametrize("step", ["assigned", "claiming", "claimed"])
 async def test_a_process_killed_as_it_takes_partitions_over_loses_nothing(world: World, step: str) -> None:
     till = world.subject.traffic("arriving")
     first = world.process(Fault(limits=SMALL))
