@@ -61,4 +61,4 @@ chaos: $(READY) ## the fault tests
 
 lock: $(READY) ## resolve the dependencies anew
 	@$(BIN)/$(LOCK) --upgrade --group pyproject.toml:dev pyproject.toml -o requirements.txt
-	@$(BIN)/$(LOCK) --upgrade --constraints requirements.txt pyproject.toml -o deploy/requirements.txt
+	@$(BIN)/$(LOCK) --upgrade --constraints requirements.txt --extra aws pyproject.toml -o deploy/requirements.txt

@@ -10,6 +10,7 @@ from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
 from pymongo import WriteConcern
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
@@ -26,6 +27,7 @@ _MAJORITY: Final = WriteConcern("majority", j=True)
 _SNAPSHOT: Final = ReadConcern("snapshot")
 _TRANSIENT: Final = "TransientTransactionError"
 _UNKNOWN: Final = "UnknownTransactionCommitResult"
+_DUPLICATE: Final = 11000
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a commit whose outcome is unknown is sent again
 
 
@@ -70,6 +72,10 @@ class Session:
         await self._mongo.collection(collection).delete_many(
             {"_id": {"$gte": first, "$lte": last}}, session=self._session
         )
+
+    async def delete_where(self, collection: str, query: Document) -> None:
+        """Delete whatever a query finds."""
+        await self._mongo.collection(collection).delete_many(query, session=self._session)
 
     async def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
         """What a query finds in the transaction's snapshot."""
@@ -131,6 +137,16 @@ class Mongo:
         with _Translated():
             async for document in self.collection(collection).find(query).sort(list(sort)):
                 yield document
+
+    async def count(self, collection: str, query: Document) -> int:
+        """How many documents a query finds."""
+        with _Translated():
+            return await self.collection(collection).count_documents(query)
+
+    async def insert(self, collection: str, document: Document) -> None:
+        """Insert a document; raises `Duplicate` where there is one with its `_id`."""
+        with _Translated():
+            await self.collection(collection).insert_one(document)
 
     async def insert_missing(self, collection: str, document: Document) -> None:
         """Insert a document unless there is one with its `_id`."""
@@ -195,6 +211,8 @@ class _Translated:
         match error:
             case DuplicateKeyError():
                 raise Duplicate(str((error.details or {}).get("keyPattern", "_id"))) from None
+            case BulkWriteError() if any(each["code"] == _DUPLICATE for each in (error.details or {})["writeErrors"]):
+                raise Duplicate("_id") from None
             case PyMongoError() if error.has_error_label(_TRANSIENT):
                 raise Transient(type(error).__name__) from error
             case ConnectionFailure() | ExecutionTimeout() | NetworkTimeout():

@@ -2,11 +2,14 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from shared.masterkeys.kms import Kms
 
 PREFIX = "PERKSTREAM_"
 S = TypeVar("S", bound=BaseSettings)
@@ -69,6 +72,7 @@ class Settings(KafkaSettings):
     """Everything that a service needs to start."""
 
     mongo_url: SecretStr
+    master_keys: str | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
     jwks: str
@@ -90,6 +94,19 @@ class Settings(KafkaSettings):
         if urlsplit(value).scheme not in {"http", "https"} and not Path(value).is_file():
             raise ValueError("is neither an http(s) address nor a file")
         return value
+
+    def kms(self) -> "Kms":
+        """What guards the master keys; stops the process where nothing that does is named, or installed."""
+        if self.master_keys is None:
+            raise SystemExit(f"{PREFIX}MASTER_KEYS: is not set")
+        from shared.masterkeys.kms import connect  # noqa: PLC0415 - not everything that has settings has keys
+
+        try:
+            return connect(self.master_keys)
+        except ValueError as error:
+            raise SystemExit(f"{PREFIX}MASTER_KEYS: {error}") from None
+        except ImportError as error:
+            raise SystemExit(f"{PREFIX}MASTER_KEYS: {self.master_keys} needs the package {error.name}") from None
 
 
 def load(kind: type[S], **overrides: Any) -> S:

@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 programmes = typer.Typer(help="Check and publish versions of the programme.", no_args_is_help=True)
 app.add_typer(programmes, name="programme")
+master_keys = typer.Typer(help="Change the key under which customers' keys are wrapped.", no_args_is_help=True)
+app.add_typer(master_keys, name="keys")
 
 LIVE_RATE = 10.0  # purchases a second of traffic without end, unless another rate is asked for
 APART_S = 600.0  # simulated seconds between two purchases of traffic that is not live
@@ -108,6 +110,36 @@ def publish(file: Annotated[Path, typer.Argument(help="A version of the programm
     results.print(run(programme.publish(place.find().kafka(), file)), highlight=False)
 
 
+@master_keys.command("list")
+def list_keys() -> None:
+    """Show the versions of the master key, and how many customers' keys each wraps."""
+    from deploy.cli import keys  # noqa: PLC0415 - MongoDB's client takes half a second
+
+    run(keys.listing(*place.find().keys()))
+
+
+@master_keys.command("rotate")
+def rotate() -> None:
+    """Wrap every customer's key under a new version. One that was cut off is finished by the next."""
+    from deploy.cli import keys  # noqa: PLC0415 - MongoDB's client takes half a second
+
+    run(keys.rotate(*place.find().keys()))
+
+
+@master_keys.command("destroy")
+def destroy(
+    version: Annotated[int, typer.Argument(min=1, help="A closed version; `list` shows them.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Destroy a version for good: backups from before the rotation no longer show personal data."""
+    from deploy.cli import keys  # noqa: PLC0415 - MongoDB's client takes half a second
+
+    here = place.find().keys()
+    if not yes:
+        typer.confirm(f"No backup of personal data wrapped under version {version} will open again. Go on?", abort=True)
+    run(keys.destroy(*here, version))
+
+
 @app.command()
 def rebuild(
     service: Service,
@@ -118,6 +150,20 @@ def rebuild(
     """Fold what a service stores anew from its log."""
     if not run(rebuilding.rebuild(*place.find().service(service), compare)):
         raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    template: Annotated[str, typer.Argument(help="tier_changed, ...")],
+    locale: Annotated[str, typer.Option(help="en, de or ru.")] = "en",
+    file: Annotated[Path, typer.Option("--programme", help="Whose words to use.")] = Path("deploy/programme.yaml"),
+    out: Annotated[Path, typer.Option(help="Where to write it.")] = Path(".run/preview"),
+) -> None:
+    """Write what a message of the notifier looks like, as HTML and as text, and print where."""
+    from deploy.cli import preview as previews  # noqa: PLC0415 - MJML and Babel take a second
+
+    for path in previews.preview(template, locale, file, out):
+        results.print(str(path), highlight=False, soft_wrap=True)
 
 
 @app.command("dead-letters", no_args_is_help=True)

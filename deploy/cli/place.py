@@ -53,6 +53,13 @@ class Place:
             raise Trouble("set OPS_TOKEN: the token of an operator (scope ops) for that service")
         return source[variable].rstrip("/"), token
 
+    def keys(self) -> tuple[str, str]:
+        """The address of the MongoDB that holds customers' keys, as an operator, and where master keys are."""
+        source = self._source("MONGO_URL")
+        if not source.get("MASTER_KEYS"):
+            raise Trouble("set MASTER_KEYS as for profile: file:FOLDER, or aws")
+        return source["MONGO_URL"], source["MASTER_KEYS"]
+
     def _source(self, name: str) -> Mapping[str, str]:
         for source in (self.environment, self.file):
             if source.get(name):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from deploy.cli import clock
-from deploy.local import lock
+from deploy.local import lock, tokens
 from deploy.local.background import ENV, LOCK, RUN, console
 from deploy.local.child import Child
 from deploy.local.system import System
 
 TICK_EVERY_S = 60
+CUSTOMER = "c-000001"  # of the sample traffic
 
 
 def run() -> None:
@@ -78,14 +79,16 @@ def _tell(system: System) -> None:
     )
     for service in system.services.values():
         console.print(f"  {service.name:<10} {service.url}  ({service.url}/openapi.json, {service.url}/metrics)")
+    console.print(f"  {'mailbox':<10} {system.mailbox.url}  (mails that the notifier has sent)")
     console.print(f"  {'Kafka':<10} {system.stack.kafka_bootstrap}")
     console.print(f"\n  Addresses and tokens: {ENV}; logs: {RUN / 'run' / 'logs'}")
-    if "turnover" in system.services:
-        console.print("\nTry, in another terminal:\n")
-        url = system.services["turnover"].url
-        token = "$(.venv/bin/perkstream token --scope staff)"
-        console.print(f'  curl -H "Authorization: Bearer {token}" {url}/customers/c-000001/turnover', soft_wrap=True)
-        console.print("  .venv/bin/perkstream --help\n")
+    link = tokens.sign_in_link(system.stack.keys.signing_key, system.services["portal"].url, CUSTOMER)
+    console.print(f"\nA customer's page, signed in once:\n\n  {link}", soft_wrap=True)
+    console.print("\nTry, in another terminal:\n")
+    url = f"{system.services['turnover'].url}/customers/{CUSTOMER}/turnover"
+    token = "$(.venv/bin/perkstream token --scope staff)"
+    console.print(f'  curl -H "Authorization: Bearer {token}" {url}', soft_wrap=True)
+    console.print("  .venv/bin/perkstream --help\n")
 
 
 def _until_stopped(work: Coroutine[Any, Any, None]) -> None:

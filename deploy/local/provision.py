@@ -12,7 +12,8 @@ from pymongo.errors import OperationFailure
 from deploy.local import kafka_admin as acl
 from deploy.local.errors import StackError
 from shared.contracts.topics import CLOCK, PROGRAMME, SERVICES, TOPICS, Topic
-from shared.runtime.owned import ANSWERS, ARCHIVE, BATCHES, HEADS, LOG, OUTBOX, PARTITIONS
+from shared.masterkeys.masters import MASTERS
+from shared.runtime.owned import ANSWERS, ARCHIVE, BATCHES, HEADS, KEYS, LOG, OUTBOX, PARTITIONS
 
 COMMON_PARTITIONS = 12
 OUTSIDE = ("pos", "crm", "clock", "programme")
@@ -32,8 +33,18 @@ COLLECTIONS: dict[str, list[IndexModel]] = {
     ANSWERS: [IndexModel("at", expireAfterSeconds=ANSWERS_KEPT_S)],
 }
 """What a service keeps, and how it looks for it other than by `_id`."""
+OWN: dict[str, dict[str, list[IndexModel]]] = {
+    "profile": {KEYS: [], MASTERS: [], "cards": [], ANSWERS: [IndexModel("customer", sparse=True)]},
+    "ledger": {"redemptions": []},
+    # What may be sent in a channel, in order: a few keys of the index, however long the queue is.
+    "notifier": {"deliveries": [IndexModel([("status", 1), ("channel", 1), ("at", 1), ("due", 1)])]},
+    "portal": {"accounts": [], "history": [], "sessions": [IndexModel("expires", expireAfterSeconds=0)]},
+}
+"""What one service keeps beyond that."""
 
-# A service may add to its log and never change it; everything else that it keeps can be made anew from there.
+# A service may add to its log and to the versions of its master key, and never change them; everything else that it
+# keeps can be made anew from the log, but for keys, which an erasure must be able to delete, and sessions.
+ADDED_TO = {LOG, MASTERS}
 READ, ADD, CHANGE = ("find", "listIndexes", "collStats"), ("insert",), ("update", "remove")
 NOT_FOUND_USER, NOT_FOUND_ROLE = 11, 31
 TOPIC_ALREADY_EXISTS = 36
@@ -93,13 +104,19 @@ async def principals(options: dict[str, Any], passwords: dict[str, str]) -> None
         await acl.allow(acl.by(admin), rules)
 
 
+def collections(service: str) -> dict[str, list[IndexModel]]:
+    """The collections of a service, each with its indexes."""
+    own = OWN.get(service, {})
+    return {name: [*COLLECTIONS.get(name, ()), *own.get(name, ())] for name in (*COLLECTIONS, *own)}
+
+
 async def databases(mongo_url: str) -> None:
     """Create the collections and indexes that are missing, in the database of each service."""
     async with AsyncMongoClient[dict[str, Any]](mongo_url) as client:
         for service in SERVICES:
             database = client[service]
             there = set(await database.list_collection_names())
-            for name, indexes in COLLECTIONS.items():
+            for name, indexes in collections(service).items():
                 if name not in there:
                     await database.create_collection(name)
                 if indexes:
@@ -107,7 +124,7 @@ async def databases(mongo_url: str) -> None:
 
 
 async def users(mongo_url: str, passwords: dict[str, str]) -> None:
-    """Make a role for each service that opens its own database alone, where it may only add to the log.
+    """Make a role for each service that opens its own database alone, where it may change all but what is `ADDED_TO`.
 
     Those of `passwords` get a user with that role.
     """
@@ -116,9 +133,9 @@ async def users(mongo_url: str, passwords: dict[str, str]) -> None:
             privileges: list[dict[str, Any]] = [
                 {
                     "resource": {"db": service, "collection": name},
-                    "actions": [*READ, *ADD, *(() if name == LOG else CHANGE)],
+                    "actions": [*READ, *ADD, *(() if name in ADDED_TO else CHANGE)],
                 }
-                for name in COLLECTIONS
+                for name in collections(service)
             ]
             privileges += [
                 {"resource": {"db": service, "collection": ""}, "actions": ["listCollections"]},

@@ -79,7 +79,10 @@ class Stack:
                 "KAFKA_PASSWORD": self.keys.passwords[role],
                 "MONGO_URL": self.mongo_url(role, "" if role == "ops" else role),
             }
-        return {PREFIX + name: value for name, value in (settings | {"JWKS": str(self.keys.jwks_file)}).items()}
+        settings |= {"JWKS": str(self.keys.jwks_file)}
+        if role in ("ops", "profile"):
+            settings |= {"MASTER_KEYS": f"file:{self.folder / 'master-keys'}"}
+        return {PREFIX + name: value for name, value in settings.items()}
 
     def kafka_options(self, role: str = "ops") -> dict[str, Any]:
         """Arguments for an aiokafka client of that role."""

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from shared.http import commands, probes, problems
+from shared.http.sealed import Sealers
 from shared.http.shell import Shell
 from shared.http.tokens import Guard, Keys
 from shared.mongo import Transient, Unavailable
@@ -20,6 +21,7 @@ PROBLEMS: Final = {
     "403": "The token does not open this",
     "404": "No such thing",
     "409": "A contradiction to an earlier request",
+    "410": "The customer is erased",
     "413": "A body above 256 KiB",
     "422": "Not valid: `errors` names fields and reasons",
     "429": "Too many requests; see `Retry-After`",
@@ -41,14 +43,16 @@ def make_app(
     watch: probes.Probes,
     routers: Sequence[APIRouter],
     sending: commands.Commands | None = None,
+    sealers: Sealers | None = None,
 ) -> FastAPI:
-    """The application of the service of that name; without `sending` it takes no writes.
+    """The application of the service of that name; without `sending` it takes no writes, without `sealers` opens none.
 
     Pages with documentation are not served: they load scripts from elsewhere.
     """
     app = Api(title=f"Perkstream {name}", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.guard = guard
     app.state.commands = sending
+    app.state.sealers = sealers
     for kind in (HTTPException, RequestValidationError, Unavailable, Transient):
         app.add_exception_handler(kind, _answer)
     for router in routers:

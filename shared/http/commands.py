@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.http import problems
 from shared.http.problems import Problem
+from shared.http.sealed import Sealers, opened
 from shared.http.tokens import Anybody, Principal, allow
 
 WAIT: Final = 2.0  # seconds that a write may take before it is answered with 202
@@ -169,7 +170,9 @@ def routes() -> APIRouter:
         if len(answers) < len(ids):
             return _pending(command_id)
         if ids == [command_id]:
-            return _respond(answers[0])
+            sealers: Sealers | None = request.app.state.sealers
+            body = answers[0].body
+            return _respond(Answer(answers[0].status, body if sealers is None else await opened(body, sealers)))
         return JSONResponse(
             {"items": [{"partition": n, "status": each.status, **(each.body or {})} for n, each in enumerate(answers)]}
         )

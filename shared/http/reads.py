@@ -46,6 +46,14 @@ class Reader(Protocol[State]):
         """At most `limit` log documents with a revision below `before_rev`, newest first."""
         ...
 
+    async def view(self, collection: str, identity: str) -> dict[str, Any] | None:
+        """A document that the service shows beside its log, by an id that begins with its partition and a dash."""
+        ...
+
+    async def totals(self) -> dict[str, int]:
+        """The service's sums over all customers."""
+        ...
+
 
 class Page:
     """The part of a list that a request asks for; `position` is what `next` gave out."""

@@ -13,6 +13,12 @@ class Note(Record):
     published (a return that waits, a fact noted from a sister service)."""
 
 
+class PartRefused(Note):
+    """A part of a record is refused while the rest counts: it becomes a dead letter. `refused`: the fields and why."""
+
+    refused: str
+
+
 class Entry(Struct, frozen=True):
     """What `decide` returns and `evolve` folds.
 

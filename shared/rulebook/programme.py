@@ -1,8 +1,8 @@
 """The programme as rules read it: all its versions on one line of time."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
@@ -13,13 +13,19 @@ from shared.rulebook.calendar import Calendar, calendar
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of the programme, in force from `starts` (UTC). `tiers` and `thresholds` (minor units) go in pairs."""
+    """A version of the programme, in force from `starts` (UTC). `tiers` and `thresholds` (minor units) go in pairs.
+
+    `kinds`: of the profile's fields, in the order in which they are asked for. `unlocks`: the fields that benefits
+    name, in the same order, and those benefits.
+    """
 
     number: int
     starts: datetime
     terms: ProgrammeVersion
     tiers: tuple[str, ...]
     thresholds: tuple[int, ...]
+    kinds: Mapping[str, str] = field(compare=False)
+    unlocks: Mapping[str, tuple[str, ...]] = field(compare=False)
 
     def tier_reached(self, turnover_minor: int) -> int:
         """The place in `tiers` of the highest that a shown turnover (never below 0) reaches."""
@@ -60,10 +66,14 @@ class Programme:
 
 
 def _version(terms: ProgrammeVersion, zone: Calendar) -> Version:
+    fields, benefits = terms.profile.fields, terms.benefits
+    named = {one.id: tuple(each.id for each in benefits if one.id in each.requires.fields) for one in fields}
     return Version(
         number=terms.version,
         starts=zone.start_of_day(terms.effective_from),
         terms=terms,
         tiers=tuple(tier.id for tier in terms.tiers),
         thresholds=tuple(tier.from_minor for tier in terms.tiers),
+        kinds={one.id: one.kind for one in fields},
+        unlocks={name: unlocked for name, unlocked in named.items() if unlocked},
     )

@@ -9,19 +9,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.contracts.records import MAX_BYTES, Fact
-from shared.contracts.topics import CUSTOMERS, commands_topic, dead_letters_topic
+from shared.contracts.topics import commands_topic, dead_letters_topic
 from shared.mongo import Document
-from shared.rulebook.entry import Entry
+from shared.rulebook.entry import Entry, PartRefused
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
 from shared.runtime import log
 from shared.runtime.archive import Prints, chunk_id
 from shared.runtime.heads import Head, Moved, merged, seconds
 from shared.runtime.inbox import STRAY, CommandRecord, Origin, Read
+from shared.runtime.keyring import Keyring, key_id
 from shared.runtime.loader import Loader
 from shared.runtime.log import Codec, Event
-from shared.runtime.owned import BATCHES, OUTBOX, Owned, batch_id, outbox_id
-from shared.runtime.rules import Heard, Reply, Service
+from shared.runtime.owned import BATCHES, KEYS, OUTBOX, Owned, batch_id, outbox_id, view_id
+from shared.runtime.rules import Heard, Opened, Reply, Service
+from shared.sealing import Sealer
 
 _MARGIN: Final = 4_096  # bytes of a record beside its value
 
@@ -41,9 +43,11 @@ class Letter(Struct, frozen=True):
 
 
 class Touched(Struct):
-    """A customer in a batch: the entries for their log document, and the events among them."""
+    """A customer in a batch: their state `before`, what was decided, the entries of it as stored, the events of it."""
 
     head: Head
+    before: Any
+    decided: list[Entry] = []
     entries: list[dict[str, str]] = []
     events: list[Event] = []
 
@@ -59,10 +63,14 @@ class Part(Struct):
     oldest: datetime | None = None
     flush: list[Document] | None = None
     repairs: list[Document] = []
+    keys: dict[str, tuple[Sealer, Document]] = {}  # of customers of whom nothing is stored yet
 
 
 class Documents(Struct):
-    """What one transaction writes."""
+    """What one transaction writes.
+
+    `views`, by collection; `gone`: single documents; `keyed`, `forgotten`: customers whose key comes and goes.
+    """
 
     swaps: list[tuple[Document, Document]] = []
     logs: list[Document] = []
@@ -71,18 +79,25 @@ class Documents(Struct):
     heads: list[Document] = []
     outbox: list[Document] = []
     answers: list[Document] = []
+    keys: list[Document] = []
+    keyed: list[str] = []
+    views: dict[str, list[Document]] = {}
+    gone: list[tuple[str, str]] = []
+    forgotten: list[str] = []
     spent: list[tuple[str, str, str]] = []
 
 
 class Batch:
     """Folds messages in the order in which they are given; `documents` ends it."""
 
-    def __init__(self, service: Service, programme: Programme, loader: Loader, codec: Codec) -> None:
+    def __init__(
+        self, service: Service, programme: Programme, loader: Loader, codec: Codec, keyring: Keyring | None = None
+    ) -> None:
         self.parts: dict[int, Part] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         self.size = 0
         self._service, self._programme, self._loader, self._codec = service, programme, loader, codec
-        self._rules = service.rules
+        self._rules, self._keyring = service.rules, keyring
 
     def part(self, owned: Owned) -> Part:
         """The share of a partition, which begins with the first call."""
@@ -106,11 +121,12 @@ class Batch:
             if not self._fold(part, head, read):
                 outcome = "duplicate"
         except Refused as refusal:
-            outcome = "dead"
-            self.bury(part, origin, refusal.reason)
-            if read.command is not None:
-                reason = {"type": "validation", "detail": refusal.reason}
-                part.answers.append(answer_document(read.command, Reply(422, reason), origin.recorded_at))
+            if read.command is None:
+                outcome = "dead"
+                self.bury(part, origin, refusal.reason)
+            else:
+                outcome = "refused"
+                self._answer(part, read, _refused(refusal))
         except Blocked:
             raise
         except Exception as error:
@@ -119,7 +135,7 @@ class Batch:
             outcome = "bug"
             self.bury(part, origin, f"bug: rules raised {type(error).__name__}")
             if read.command is not None:
-                part.answers.append(answer_document(read.command, Reply(500), origin.recorded_at))
+                self._answer(part, read, Reply(500))
         self.counts[origin.topic, outcome] += 1
 
     def settle(self, part: Part, customer_id: str, tick: Any, origin: Origin) -> None:
@@ -133,11 +149,13 @@ class Batch:
     def _fold(self, part: Part, head: Head, read: Read) -> bool:
         rules, message, origin, customer = self._rules, read.message, read.origin, read.customer_id
         state, version = head.state, head.version
-        heard = isinstance(message, Heard)
-        if heard and message.fact is None:
+        heard = message if isinstance(message, Heard) else None
+        if heard is not None and heard.fact is None:
             now, decided = origin.recorded_at, list[Entry]()
         else:
             now = rules.now(state, message, part.owned.tick)
+            if self._keyring is not None:
+                message = Opened(message, self._sealer(self._keyring, part, head, origin))
             decided = rules.decide(state, message, self._programme, now)
             if not decided and not heard and read.command is None:
                 return False
@@ -156,21 +174,44 @@ class Batch:
             if isinstance(fact, Fact):
                 events.append(Event(fact.type, customer, version, occurred_at, value, origin.trace))
         reply = None
-        if read.command is not None:
-            reply = self._service.answer(state, message, decided, now)
+        if read.command is not None and self._service.answer is not None:
+            reply = self._service.answer(state, read.message, decided, now)
         # From here on nothing raises: a message counts whole or not at all.
+        before = head.state
         head.state, head.version = state, version
         if heard:
-            head.seen = {**head.seen, message.service: message.envelope.version}
+            head.seen = {**head.seen, heard.service: heard.envelope.version}
         if decided or heard:
             touched = part.touched.get(customer)
             if touched is None:
-                touched = part.touched[customer] = Touched(head)
+                touched = part.touched[customer] = Touched(head, before)
+            touched.decided += decided
             touched.entries += entries
             touched.events += events
-        if reply is not None and read.command is not None:
-            part.answers.append(answer_document(read.command, reply, origin.recorded_at))
+            for entry in decided:
+                if isinstance(entry.fact, PartRefused):
+                    self.bury(part, origin, entry.fact.refused)
+        if reply is not None:
+            self._answer(part, read, reply)
         return bool(decided)
+
+    def _sealer(self, keyring: Keyring, part: Part, head: Head, origin: Origin) -> Sealer | None:
+        """The customer's; a new one with the first outside record of somebody who has none and was not forgotten."""
+        customer, forgotten = head.customer_id, self._service.forgotten
+        if customer in part.keys:
+            return part.keys[customer][0]
+        sealer = keyring.sealer(customer)
+        if sealer is not None or origin.topic not in self._service.inputs or (forgotten and forgotten(head.state)):
+            return sealer
+        made = part.keys[customer] = keyring.make(customer, head.partition)
+        return made[0]
+
+    def _answer(self, part: Part, read: Read, reply: Reply) -> None:
+        assert read.command is not None
+        document = answer_document(read.command, reply, read.origin.recorded_at)
+        if self._keyring is not None:
+            document["customer"] = read.customer_id
+        part.answers.append(document)
 
     def bury(self, part: Part, origin: Origin, reason: str) -> None:
         """Make a dead letter of a record, with its value as far as that may be kept."""
@@ -185,21 +226,25 @@ class Batch:
         if value is not None:
             headers += [("length", str(len(value)).encode()), ("sha256", hashlib.sha256(value).hexdigest().encode())]
         # The CRM's records hold personal data, and so do commands: a retry reads the source again.
-        kept = None if value is None or _personal(origin.topic, self._service) else value[: MAX_BYTES - _MARGIN]
+        kept = None if value is None or self._personal(origin.topic) else value[: MAX_BYTES - _MARGIN]
         topic = dead_letters_topic(self._service.name)
         # A record of Kafka has a key or a value.
         key = b"" if kept is None and origin.key is None else origin.key
         part.letters.append(Letter(topic, part.owned.number, key, kept, headers))
 
+    def _personal(self, topic: str) -> bool:
+        return topic == commands_topic(self._service.name) or self._service.forgotten is not None
+
     def forward(self, part: Part, origin: Origin, customer_id: str, partition: int) -> None:
-        """Send a record on to the partition of its customer."""
+        """Send a record on to the partition of its customer; one with personal data as its place alone."""
+        value = None if self._personal(origin.topic) else (origin.value or b"").decode()
         stray = {
             "type": STRAY,
             "topic": origin.topic,
             "partition": origin.partition,
             "offset": origin.offset,
             "recorded_at": origin.recorded,
-            "value": (origin.value or b"").decode(),
+            "value": value,
             "traceparent": origin.trace,
         }
         topic = commands_topic(self._service.name)
@@ -232,6 +277,7 @@ class Batch:
             document["entries"] = touched.entries
             found.logs.append(document)
             due = seconds(self._rules.due_at(head.state, self._programme))
+            self._project(part, touched, found)
             owned.moved[customer] = (head.revision, due)
             names.append(f"{customer}/{head.revision}/{'' if due is None else due}")
             self._loader.cache.weigh(head)
@@ -260,6 +306,33 @@ class Batch:
         owned.letters = owned.letters or bool(part.letters)
         found.swaps.append((owned.expected(part.before), owned.document()))
 
+    def _project(self, part: Part, touched: Touched, found: Documents) -> None:
+        """What the service shows beside the log: views and sums; and the key, as it comes and goes."""
+        service, head, before = self._service, touched.head, touched.before
+        customer, number, state = head.customer_id, part.owned.number, head.state
+        if service.totals is not None:
+            sums = part.owned.totals
+            for name, amount in service.totals(state).items():
+                sums[name] = sums.get(name, 0) + amount
+            for name, amount in service.totals(before).items():
+                sums[name] = sums.get(name, 0) - amount
+        if service.views is not None:
+            for view in service.views(customer, before, state, touched.decided):
+                identity = view_id(number, view.id)
+                if view.document is None:
+                    found.gone.append((view.collection, identity))
+                else:
+                    found.views.setdefault(view.collection, []).append({"_id": identity, **view.document})
+        if self._keyring is not None and service.forgotten is not None:
+            if customer in part.keys:
+                self._keyring.keep(customer)
+                found.keys.append(part.keys[customer][1])
+                found.keyed.append(customer)
+            if service.forgotten(state) and not service.forgotten(before):
+                self._keyring.forget(customer)
+                found.gone.append((KEYS, key_id(number, customer)))
+                found.forgotten.append(customer)
+
     def _spill(self, head: Head) -> list[Document]:
         prints = head.prints = head.prints or Prints([])
         pages: dict[str, Document] = {}
@@ -272,6 +345,11 @@ class Batch:
             page = prints.page(head.partition, head.customer_id, number)
             pages[page["_id"]] = page
         return [*chunks, *pages.values()]
+
+
+def _refused(refusal: Refused) -> Reply:
+    errors = [{"field": field, "reason": reason} for field, reason in refusal.errors]
+    return Reply(422, {"type": "validation", "detail": refusal.reason} | ({"errors": errors} if errors else {}))
 
 
 def answer_document(command: CommandRecord, reply: Reply, at: datetime) -> Document:
@@ -292,10 +370,6 @@ def _follows(head: Head, heard: Heard) -> bool:
     if version > seen + 1:
         raise Blocked(f"{heard.service}.events: version {seen + 1} is missing before {version}")
     return version == seen + 1
-
-
-def _personal(topic: str, service: Service) -> bool:
-    return topic == CUSTOMERS or topic == commands_topic(service.name)
 
 
 def moved_from(documents: list[Document]) -> Moved:

@@ -178,8 +178,8 @@ class Chores:
             await self._loader.load({owned.number: owned}, dict.fromkeys(drifted, owned.number), ())
             for customer, rebuilt in drifted.items():
                 head = self._loader.cache.heads[customer]
+                part.touched[customer] = Touched(head, head.state)
                 head.state, head.version, head.prints = rebuilt.state, rebuilt.version, rebuilt.prints
-                part.touched[customer] = Touched(head)
                 part.repairs += rebuilt.archive
         chore["page"] = page
         chore["customers"] = chore.get("customers", 0) + len(customers)

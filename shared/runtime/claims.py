@@ -80,6 +80,10 @@ class Claims:
         self._health.owned = len(self.owned)
         metrics.OWNED.set(len(self.owned))
 
+    def epochs(self) -> dict[int, int]:
+        """The partitions that are ours, with the epoch of our claim."""
+        return {number: owned.epoch for number, owned in self.owned.items()}
+
     def pause(self, place: TopicPartition) -> None:
         """Read no more of it for now."""
         if place in self.flowing:

@@ -18,6 +18,7 @@ from shared.runtime.inbox import STRAY, Raw
 from shared.runtime.log import json_bytes
 from shared.runtime.owned import Owned
 from shared.runtime.rules import Service
+from shared.runtime.source import Place, Source
 
 _AT_ONCE: Final = 500
 
@@ -25,8 +26,8 @@ _AT_ONCE: Final = 500
 class DeadLetters:
     """The dead letters of one service."""
 
-    def __init__(self, service: Service, partitions: int, options: Mapping[str, Any]) -> None:
-        self._service, self._partitions, self._options = service, partitions, dict(options)
+    def __init__(self, service: Service, partitions: int, options: Mapping[str, Any], source: Source) -> None:
+        self._service, self._partitions, self._options, self._source = service, partitions, dict(options), source
 
     async def retry(self, part: Part, owned: Owned, chore: Document) -> Document | None:
         """One step: some letters since the last retry; when there are no more, how many were tried and skipped.
@@ -48,8 +49,10 @@ class DeadLetters:
                 records = found.get(place, [])
                 if not records:
                     break
+                places = [self._lying(record) for record in records]
+                lying = await self._source.read([each for each in places if each is not None])
                 for record in records:
-                    letter = self._again(record)
+                    letter = self._again(record, lying)
                     chore["retried" if letter else "skipped"] = chore.get("retried" if letter else "skipped", 0) + 1
                     if letter is not None:
                         part.letters.append(letter)
@@ -62,22 +65,38 @@ class DeadLetters:
             return None
         return {"retried": chore.get("retried", 0), "skipped": chore.get("skipped", 0)}
 
-    def _again(self, record: Raw) -> Letter | None:
-        headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-        adapter = self._service.inputs.get(headers.get("topic", ""))
-        if adapter is None or record.value is None:
+    def _lying(self, record: Raw) -> Place | None:
+        """Where the record of a letter lies that has no value."""
+        headers = _headers(record)
+        if record.value is not None or headers.get("topic") not in self._service.inputs:
             return None
         try:
-            message: Input = read(adapter, record.value)
+            return headers["topic"], int(headers["partition"]), int(headers["offset"])
+        except (KeyError, ValueError):
+            return None
+
+    def _again(self, record: Raw, lying: Mapping[Place, bytes | None]) -> Letter | None:
+        headers = _headers(record)
+        adapter = self._service.inputs.get(headers.get("topic", ""))
+        place = self._lying(record)
+        value = record.value if place is None else lying[place]
+        if adapter is None or value is None:
+            return None
+        try:
+            message: Input = read(adapter, value)
             stray = {
                 "type": STRAY,
                 "topic": headers["topic"],
                 "partition": int(headers["partition"]),
                 "offset": int(headers["offset"]),
                 "recorded_at": headers["recorded_at"],
-                "value": record.value.decode(),
+                "value": None if record.value is None else value.decode(),
             }
         except (UnreadableError, ValidationError, KeyError, ValueError):
             return None
         home = partition_of(message.customer_id, self._partitions)
         return Letter(commands_topic(self._service.name), home, message.customer_id.encode(), json_bytes(stray), [])
+
+
+def _headers(record: Raw) -> dict[str, str]:
+    return {name: value.decode("utf-8", "replace") for name, value in record.headers}

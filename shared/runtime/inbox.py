@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.clock import TICK
@@ -26,14 +27,17 @@ Raw = ConsumerRecord[bytes | None, bytes | None]
 
 
 class StrayRecord(Record):
-    """A record that came on a partition that is not its customer's, or out of the dead letters, with its origin."""
+    """A record that came on a partition that is not its customer's, or out of the dead letters, with its origin.
+
+    `value` is absent where it may hold personal data: then the record is read again where it lies.
+    """
 
     type: str
     topic: str
     partition: int
     offset: int
     recorded_at: Moment
-    value: str
+    value: str | None = None
     traceparent: str | None = None
 
 
@@ -91,6 +95,12 @@ class Noticed(Struct, frozen=True):
     command: CommandRecord | None = None
 
 
+class Elsewhere(Struct, frozen=True):
+    """A record of which only the place is known."""
+
+    origin: Origin
+
+
 _COMMAND: Final = TypeAdapter(CommandRecord)
 _STRAY: Final = TypeAdapter(StrayRecord)
 _ENVELOPE: Final = TypeAdapter(Envelope)
@@ -120,18 +130,25 @@ class Inbox:
         self._commands: Mapping[str, TypeAdapter[Any]] = service.commands
         self.topics = (*self._inputs, *self._sisters, CLOCK, self._commands_topic)
 
-    def read(self, record: Raw) -> Read | Bad | Broken | Noticed:
+    def read(self, record: Raw) -> Read | Bad | Broken | Noticed | Elsewhere:
         """What a record says."""
         return self._read(origin_of(record))
 
-    def _read(self, origin: Origin) -> Read | Bad | Broken | Noticed:
+    def found(self, place: Elsewhere, value: bytes | None) -> Read | Bad:
+        """What a record says that was read where it lies."""
+        if value is None:
+            return Bad(place.origin, "record: is no longer where it was read first")
+        try:
+            return _input(self._inputs[place.origin.topic], replace(place.origin, value=value))
+        except UnreadableError as error:
+            return Bad(place.origin, str(error))
+
+    def _read(self, origin: Origin) -> Read | Bad | Broken | Noticed | Elsewhere:
         topic = origin.topic
         adapter = self._inputs.get(topic)
         try:
             if adapter is not None:
-                message: Input = read(adapter, origin.value)
-                early = check_time(message, origin.recorded_at)
-                return Bad(origin, early) if early else Read(message.customer_id, message, origin)
+                return _input(adapter, origin)
             if topic == CLOCK:
                 return Noticed(read(TICK, origin.value), origin)
             if topic == self._commands_topic:
@@ -155,7 +172,7 @@ class Inbox:
             fact = None
         return Read(envelope.customer_id, Heard(service, envelope, fact), origin)
 
-    def _command(self, origin: Origin) -> Read | Bad | Broken | Noticed:
+    def _command(self, origin: Origin) -> Read | Bad | Broken | Noticed | Elsewhere:
         value = origin.value
         if value is None or len(value) > _LARGEST:
             return Bad(origin, "record: is null or too large")
@@ -177,7 +194,7 @@ class Inbox:
         message = Command(command.command_id, kind, command.customer_id, command.sender, body)
         return Read(command.customer_id, message, origin, command)
 
-    def _stray(self, stray: StrayRecord) -> Read | Bad | Broken | Noticed:
+    def _stray(self, stray: StrayRecord) -> Read | Bad | Broken | Noticed | Elsewhere:
         origin = Origin(
             stray.topic,
             stray.partition,
@@ -185,12 +202,20 @@ class Inbox:
             stray.recorded_at,
             rfc3339(stray.recorded_at),
             None,
-            stray.value.encode(),
+            None if stray.value is None else stray.value.encode(),
             stray.traceparent,
         )
         if stray.topic not in self._inputs:
             return Bad(origin, "topic: is none of this service's inputs")
+        if stray.value is None:
+            return Elsewhere(origin)
         return self._read(origin)
+
+
+def _input(adapter: TypeAdapter[Any], origin: Origin) -> Read | Bad:
+    message: Input = read(adapter, origin.value)
+    early = check_time(message, origin.recorded_at)
+    return Bad(origin, early) if early else Read(message.customer_id, message, origin)
 
 
 def read_any(adapter: TypeAdapter[Any], value: bytes) -> Any:

@@ -9,6 +9,7 @@ from shared.mongo import Document, Mongo
 from shared.runtime.archive import Prints, chunk_id, prints_ids
 from shared.runtime.heads import Cache, Head, Pages, page_of
 from shared.runtime.inbox import Read
+from shared.runtime.keyring import Keyring
 from shared.runtime.log import Codec, log_id
 from shared.runtime.owned import ARCHIVE, HEADS, LOG, Owned
 from shared.runtime.rules import Rules
@@ -21,11 +22,11 @@ class CorruptError(Exception):
 class Loader:
     """Heads by customer, out of the cache or the database, one `find` for each kind of document."""
 
-    def __init__(self, mongo: Mongo, rules: Rules, codec: Codec) -> None:
+    def __init__(self, mongo: Mongo, rules: Rules, codec: Codec, keyring: Keyring | None = None) -> None:
         self.cache = Cache()
         self.pages = Pages()
         self.chunks: dict[str, Mapping[str, Any]] = {}  # spilled by batches under way, by `_id`
-        self._mongo, self._rules, self._codec = mongo, rules, codec
+        self._mongo, self._rules, self._codec, self._keyring = mongo, rules, codec, keyring
         self._recalled: list[Head] = []
 
     async def load(self, owned: Mapping[int, Owned], customers: Mapping[str, int], reads: Iterable[Read]) -> None:
@@ -36,6 +37,10 @@ class Loader:
             await self._load_heads(owned, missing)
         await self._load_prints([head for customer in customers if (head := heads[customer]).prints is None])
         await self._recall(reads)
+        if self._keyring is not None:
+            await self._keyring.load(
+                {customer: number for customer, number in customers.items() if heads[customer].revision}
+            )
 
     def forget_recalled(self) -> None:
         """After the batch is folded: heads are again as they are stored."""
@@ -47,6 +52,8 @@ class Loader:
         """Forget a partition that is no longer ours."""
         self.cache.drop(partition)
         self.pages.drop(partition)
+        if self._keyring is not None:
+            self._keyring.drop(partition)
         prefix = f"{partition:02d}/"
         for chunk in [chunk for chunk in self.chunks if chunk.startswith(prefix)]:
             del self.chunks[chunk]

@@ -29,13 +29,15 @@ from shared.runtime.chores import Chores
 from shared.runtime.claims import Claims, MissingRecordsError
 from shared.runtime.commands import Waiting
 from shared.runtime.health import Health
-from shared.runtime.inbox import Bad, Broken, Inbox, Noticed, Raw, Read
+from shared.runtime.inbox import Bad, Broken, Elsewhere, Inbox, Noticed, Raw, Read
+from shared.runtime.keyring import Keyring
 from shared.runtime.loader import Loader
 from shared.runtime.log import Codec
 from shared.runtime.owned import Owned
 from shared.runtime.programmes import Programmes
 from shared.runtime.publisher import Publisher, Share
 from shared.runtime.rules import Service
+from shared.runtime.source import Place, Source
 from shared.runtime.store import Lost, Store
 
 log = logs.get("loop")
@@ -82,11 +84,13 @@ class Loop:
         chores: Chores,
         waiting: Waiting,
         health: Health,
+        source: Source,
+        keyring: Keyring | None,
     ) -> None:
         self._service, self._partitions, self._consumer, self._claims = service, partitions, consumer, claims
         self._store, self._loader, self._codec, self._publisher = store, loader, codec, publisher
         self._programmes, self._chores, self._waiting, self._health = programmes, chores, waiting, health
-        self._inbox = Inbox(service)
+        self._inbox, self._source, self._keyring = Inbox(service), source, keyring
         self._committing: asyncio.Task[None] | None = None
         self._publishing: asyncio.Queue[tuple[Batch, list[Share]]] = asyncio.Queue(UNPUBLISHED)
         self._answering: set[str] = set()
@@ -121,6 +125,8 @@ class Loop:
 
     async def turn(self) -> None:
         """One batch, or a wait for something to do."""
+        if self._keyring is not None:
+            self._keyring.sweep()
         await self._claims.keep()
         await self._show()
         fetched = await self._fetch()
@@ -183,7 +189,7 @@ class Loop:
         programme = self._programmes.current
         assert programme is not None
         owned = self._claims.owned
-        batch = Batch(self._service, programme, self._loader, self._codec)
+        batch = Batch(self._service, programme, self._loader, self._codec, self._keyring)
         await self._chores.choose(batch, owned, self._committed)
         shares = [(place, await self._read(place, records)) for place, records in fetched]
         reads = [item for _, items in shares for item in items if isinstance(item, Read)]
@@ -202,14 +208,18 @@ class Loop:
     async def _read(self, place: TopicPartition, records: Sequence[Raw]) -> list[Item]:
         read, heads, number = self._inbox.read, self._loader.cache.heads, place.partition
         items: list[Item] = []
-        for record in records:
-            item = read(record)
-            if isinstance(item, Read):
-                head = heads.get(item.customer_id)
-                home = partition_of(item.customer_id, self._partitions) if head is None else head.partition
+        some = [read(record) for record in records]
+        lying = [_place(item) for item in some if isinstance(item, Elsewhere)]
+        values = await self._source.read(lying) if lying else {}
+        for item in some:
+            found = self._inbox.found(item, values[_place(item)]) if isinstance(item, Elsewhere) else item
+            if isinstance(found, Read):
+                head = heads.get(found.customer_id)
+                home = partition_of(found.customer_id, self._partitions) if head is None else head.partition
                 if home != number:
-                    item = Astray(item, home)
-            items.append(item)
+                    items.append(Astray(found, home))
+                    continue
+            items.append(found)
         await asyncio.sleep(0)
         return items
 
@@ -321,6 +331,8 @@ class Loop:
                 metrics.PROJECTION.observe((now - part.oldest).total_seconds())
         for document in documents.archive:
             self._loader.chunks.pop(document["_id"], None)
+        if self._keyring is not None:
+            self._keyring.stored(documents.keyed)
         self._waiting.answered(documents.answers)
         self._health.committed_at = time.monotonic()
         metrics.LAST_COMMIT.set_to_current_time()
@@ -363,7 +375,7 @@ class Loop:
             return
         programme = self._programmes.current
         assert programme is not None
-        batch = Batch(self._service, programme, self._loader, self._codec)
+        batch = Batch(self._service, programme, self._loader, self._codec, self._keyring)
         for owned in waiting:
             batch.part(owned)
         documents = batch.documents()
@@ -424,3 +436,7 @@ class Loop:
                 await self._show(now=True)
         except (Lost, Transient, Unavailable, KafkaError, TimeoutError) as error:
             log.warning("stopped before all was published; the next owner does that", error=type(error).__name__)
+
+
+def _place(item: Elsewhere) -> Place:
+    return item.origin.topic, item.origin.partition, item.origin.offset

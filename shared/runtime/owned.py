@@ -15,6 +15,7 @@ HEADS: Final = "heads"
 ARCHIVE: Final = "archive"
 OUTBOX: Final = "outbox"
 ANSWERS: Final = "answers"
+KEYS: Final = "keys"
 FRESH: Final[Document] = {
     "batch": 0,
     "next": {},
@@ -24,6 +25,7 @@ FRESH: Final[Document] = {
     "swept": 0,
     "chores": [],
     "retried": 0,
+    "totals": {},
 }
 
 
@@ -35,6 +37,11 @@ def batch_id(partition: int, batch: int) -> str:
 def outbox_id(partition: int, batch: int, place: int) -> str:
     """The `_id` of a record that a batch leaves to be published beside the events."""
     return f"{partition:02d}/{batch:010d}/{place:06d}"
+
+
+def view_id(partition: int, identity: str) -> str:
+    """The `_id` of a document that a service shows beside its log."""
+    return f"{partition:02d}/{identity}"
 
 
 class Settling(Struct):
@@ -60,6 +67,7 @@ class Owned(Struct):
     newest batch that is on Kafka as a whole. `flushed`: the newest batch that the pages of heads know of. `tick`: the
     last one. `swept`: the programme version under which everybody was last settled. `chores`: commands to the
     partition that take more than one batch, in order. `retried`: the next dead letter that nobody has tried again.
+    `totals`: what the service sums over its customers, without zeros.
 
     Not stored: `moved`, revisions that the pages of heads do not know of; `flushing`, those which a batch under way
     writes to them; `noted`, of `published`, what is stored; `letters`, whether the outbox may hold documents.
@@ -75,6 +83,7 @@ class Owned(Struct):
     swept: int
     chores: list[Document]
     retried: int
+    totals: dict[str, int]
     moved: Moved
     flushing: Moved = {}
     noted: int = 0
@@ -95,6 +104,7 @@ class Owned(Struct):
             swept=document["swept"],
             chores=list(document["chores"]),
             retried=document["retried"],
+            totals=dict(document["totals"]),
             moved={},
             noted=document["published"],
         )
@@ -113,6 +123,7 @@ class Owned(Struct):
             "swept": self.swept,
             "chores": list(self.chores),
             "retried": self.retried,
+            "totals": {name: amount for name, amount in self.totals.items() if amount},
         }
 
     def expected(self, batch: int) -> Document:

@@ -1,5 +1,6 @@
 """Reads of HTTP: a customer as stored, and their log, newest first, without the owner's help."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from shared.contracts.partition import partition_of
 from shared.http.reads import Head, Logged
 from shared.mongo import Mongo
 from shared.runtime.log import Codec, log_id
-from shared.runtime.owned import LOG, PARTITIONS
+from shared.runtime.owned import LOG, PARTITIONS, view_id
 
 
 class DatabaseReader:
@@ -26,6 +27,21 @@ class DatabaseReader:
         if not found:
             return Head(None, 0, tick)
         return Head(self._codec.load(found[0]), found[0]["version"], tick)
+
+    async def view(self, collection: str, identity: str) -> dict[str, Any] | None:
+        """A document beside the log; an `identity` that begins with no partition number and a dash has none."""
+        number, dash, _ = identity.partition("-")
+        if not dash or not number.isdecimal():
+            return None
+        found = await self._mongo.find(collection, {"_id": view_id(int(number), identity)})
+        return found[0] if found else None
+
+    async def totals(self) -> dict[str, int]:
+        """The service's sums over all customers, as of the last batch of each partition."""
+        sums: Counter[str] = Counter()
+        for partition in await self._mongo.find(PARTITIONS, {}, fields={"totals": 1}):
+            sums.update(partition["totals"])
+        return dict(sums)
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> Sequence[Logged]:
         """At most `limit` log documents with a revision below `before_rev`, newest first."""

@@ -1,6 +1,6 @@
 """What the runtime asks of a service: its rules, as the module itself, and which topics it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from shared.contracts.records import Envelope, Fact
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme
+from shared.sealing import Sealer
 
 
 class Heard(Struct, frozen=True):
@@ -28,6 +29,27 @@ class Command(Struct, frozen=True):
     customer_id: str
     sender: str
     body: Any
+
+
+class Opened(Struct, frozen=True):
+    """A message of a service with personal data, and what seals and opens the values of its customer.
+
+    `sealer`: `None` where there is no key: they were erased, or nothing was ever sealed of them.
+    """
+
+    message: Any
+    sealer: Sealer | None
+
+
+class View(Struct, frozen=True):
+    """A document that is found by something else than its customer. `id` begins with the partition number and a dash.
+
+    `document`: what it says, without `_id`; `None` takes it away.
+    """
+
+    collection: str
+    id: str
+    document: Mapping[str, Any] | None
 
 
 class Reply(Struct, frozen=True):
@@ -68,6 +90,11 @@ class Service(Struct, frozen=True, kw_only=True):
     `inputs`: adapters of the outside topics that it reads. `sisters`: adapters of the facts that it takes from the
     events of other services, by service; other types are noted and skipped. `commands`: adapters of the bodies of its
     own commands, by type. `answer`: what a command is told, from the state after it and the entries it led to.
+
+    `views`: from a customer's id, the states before and after a batch, and its entries, the documents to replace.
+    `totals`: of a state, what is summed over all customers; of an initial one, nothing.
+    `forgotten`: whether the key of a customer in this state must go. A service that has it has personal data: it is
+    given `Opened` messages, its dead letters and strays carry no values, its collections include `keys`.
     """
 
     name: str
@@ -75,4 +102,7 @@ class Service(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, TypeAdapter[Any]]
     sisters: Mapping[str, TypeAdapter[Any]] = {}
     commands: Mapping[str, TypeAdapter[Any]] = {}
-    answer: Any = None
+    answer: Callable[[Any, Any, Sequence[Entry], datetime], Reply] | None = None
+    views: Callable[[str, Any, Any, Sequence[Entry]], Iterable[View]] | None = None
+    totals: Callable[[Any], Mapping[str, int]] | None = None
+    forgotten: Callable[[Any], bool] | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, cast
 
 import uvloop
@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+from msgspec import Struct
 
 from shared import log as logs
 from shared.contracts.topics import PROGRAMME, commands_topic, dead_letters_topic, events_topic
@@ -22,6 +23,7 @@ from shared.http.app import guard, make_app
 from shared.http.probes import Probes
 from shared.http.reads import Reader
 from shared.http.server import listen, serve
+from shared.masterkeys.kms import GoneError
 from shared.mongo import LIFETIME, Mongo, Unavailable
 from shared.rulebook.programme import Programme
 from shared.runtime.chores import Chores
@@ -30,6 +32,7 @@ from shared.runtime.commands import Commands, Waiting
 from shared.runtime.deadletters import DeadLetters
 from shared.runtime.health import Health
 from shared.runtime.inbox import Inbox
+from shared.runtime.keyring import Keyring
 from shared.runtime.loader import CorruptError, Loader
 from shared.runtime.log import Codec
 from shared.runtime.loop import Loop, StalledError
@@ -38,6 +41,7 @@ from shared.runtime.publisher import Publisher
 from shared.runtime.reader import DatabaseReader
 from shared.runtime.rebuild import Rebuilder
 from shared.runtime.rules import Service
+from shared.runtime.source import Source
 from shared.runtime.store import Store
 from shared.settings import Settings, load
 
@@ -48,25 +52,45 @@ STOP_SECONDS: Final = 11  # for what is under way; with HTTP and Kafka's goodbye
 Routes = Callable[[Reader[Any], Callable[[], Programme]], APIRouter]
 
 
-def run(service: Service, routes: Routes) -> None:
-    """Run a service until SIGTERM or SIGINT. Exits with a message when it cannot start or must not go on."""
+class Ground(Struct, frozen=True):
+    """What work beside the loop stands on. `owned`: the partitions of this process at the moment, with their epochs."""
+
+    mongo: Mongo
+    commands: Commands
+    programme: Callable[[], Programme]
+    owned: Callable[[], Mapping[int, int]]
+    health: Health
+    stop: asyncio.Event
+
+
+Beside = Callable[[Ground], Coroutine[Any, Any, None]]
+
+
+def run(service: Service, routes: Routes, beside: Beside | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT. Exits with a message when it cannot start or must not go on.
+
+    `beside`: work of the same process that is no answer to a record, until `Ground.stop`; what it raises ends the
+    process.
+    """
     settings = load(Settings)
     logs.configure(service.name, settings.log_format, settings.log_level)
-    uvloop.run(_main(service, routes, settings))
+    uvloop.run(_main(service, routes, settings, beside))
 
 
-async def _main(service: Service, routes: Routes, settings: Settings) -> None:
+async def _main(service: Service, routes: Routes, settings: Settings, beside: Beside | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await _serve(service, routes, settings, stop)
-    except (MissingRecordsError, CorruptError, StalledError) as error:
+        await _serve(service, routes, settings, beside, stop)
+    except (MissingRecordsError, CorruptError, StalledError, GoneError) as error:
         log.critical("the service stops", reason=str(error))
         raise SystemExit(f"{service.name}: {error}") from None
 
 
-async def _serve(service: Service, routes: Routes, settings: Settings, stop: asyncio.Event) -> None:
+async def _serve(
+    service: Service, routes: Routes, settings: Settings, beside: Beside | None, stop: asyncio.Event
+) -> None:
     check = guard(settings)
     socket = listen(settings.http_host, settings.http_port)
     options = settings.aiokafka()
@@ -77,7 +101,8 @@ async def _serve(service: Service, routes: Routes, settings: Settings, stop: asy
     await _warn_of_lifetime(mongo)
     codec = Codec(service.rules)
     health, waiting, store = Health(), Waiting(mongo), Store(mongo)
-    loader, publisher = Loader(mongo, service.rules, codec), Publisher(service.name, options, health)
+    keyring = None if service.forgotten is None else Keyring(mongo, settings.kms(), partitions)
+    loader, publisher = Loader(mongo, service.rules, codec, keyring), Publisher(service.name, options, health)
     programmes = Programmes(options)
     commands = Commands(service.name, partitions, mongo, waiting, options)
 
@@ -92,6 +117,7 @@ async def _serve(service: Service, routes: Routes, settings: Settings, stop: asy
         Probes(live=health.live, ready=health.ready),
         [routes(DatabaseReader(partitions, mongo, codec), programme)],
         commands,
+        keyring,
     )
     http = asyncio.create_task(serve(app, socket, stop))
     broker: KafkaBroker | None = None
@@ -110,23 +136,41 @@ async def _serve(service: Service, routes: Routes, settings: Settings, stop: asy
         broker, consumer = await _consumer(service, settings, listener)
         inbox = Inbox(service)
         claims = Claims(inbox.topics, consumer, listener, store, loader, publisher, health)
-        rebuilder, letters = Rebuilder(mongo, service.rules, codec), DeadLetters(service, partitions, options)
+        source, rebuilder = Source(options), Rebuilder(mongo, service.rules, codec)
+        letters = DeadLetters(service, partitions, options, source)
         chores = Chores(mongo, claims, loader, programmes, rebuilder, letters, health)
         loop = Loop(
-            service, partitions, consumer, claims, store, loader, codec, publisher, programmes, chores, waiting, health
+            service,
+            partitions,
+            consumer,
+            claims,
+            store,
+            loader,
+            codec,
+            publisher,
+            programmes,
+            chores,
+            waiting,
+            health,
+            source,
+            keyring,
         )
         # A large cache makes Python's collections long, and nothing here is cyclic garbage by design.
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)
         running = asyncio.create_task(loop.run())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopping, http}, return_when=asyncio.FIRST_COMPLETED)
+        tasks: list[asyncio.Task[Any]] = [running, asyncio.create_task(stop.wait()), http]
+        if beside is not None:
+            tasks.append(asyncio.create_task(beside(Ground(mongo, commands, programme, claims.epochs, health, stop))))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         loop.stop()
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await running
         except TimeoutError:
             log.warning("stopped in the middle of an outage; the next owner goes on")
+        stop.set()
+        await asyncio.gather(*tasks)
     finally:
         stop.set()
         await http

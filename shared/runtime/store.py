@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from shared.mongo import Document, Duplicate, Mongo, Session
 from shared.runtime.batch import Documents, Letter, moved_from
+from shared.runtime.keyring import may_insert
 from shared.runtime.log import events
 from shared.runtime.owned import (
     ANSWERS,
@@ -12,6 +13,7 @@ from shared.runtime.owned import (
     BATCHES,
     FRESH,
     HEADS,
+    KEYS,
     LOG,
     OUTBOX,
     PARTITIONS,
@@ -46,6 +48,15 @@ class Store:
             await session.put(ARCHIVE, documents.archive)
             await session.put(HEADS, documents.heads)
             await session.put(ANSWERS, documents.answers)
+            if not await may_insert(session, documents.keys):
+                raise Lost
+            await session.insert(KEYS, documents.keys)
+            for collection, shown in documents.views.items():
+                await session.put(collection, shown)
+            for collection, identity in documents.gone:
+                await session.delete(collection, identity, identity)
+            for customer in documents.forgotten:
+                await session.delete_where(ANSWERS, {"customer": customer})
             for collection, first, last in documents.spent:
                 await session.delete(collection, first, last)
 
