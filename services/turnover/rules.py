@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.turnover import purchases, tiers
 from services.turnover.purchases import Awaited, Bought, Item, Purchase, Return, Returned, Taken, moment
 from services.turnover.settling import due_at, settle, tier_changed
-from services.turnover.state import FACTS, Memo, ReturnWaits, State, evolve
+from services.turnover.state import FACTS, ErasureNoted, Memo, ReturnWaits, State, evolve
 from services.turnover.tiers import Place, Sums
 from shared.contracts.clock import Tick
 from shared.contracts.pos import PurchaseCompleted, PurchaseReturned
@@ -18,10 +18,11 @@ from shared.contracts.turnover import ReturnRefused, TurnoverRecorded, TurnoverR
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
 from shared.rulebook.refused import Refused
+from shared.runtime.rules import Heard
 
 __all__ = ["FACTS", "Item", "Memo", "Message", "State", "decide", "due_at", "evolve", "initial", "keys", "now"]
 
-Message = PurchaseCompleted | PurchaseReturned | Tick
+Message = PurchaseCompleted | PurchaseReturned | Tick | Heard
 # Returns that wait for one purchase which nobody has seen: each entry of the log repeats those before it.
 MOST_WAITING: Final = 100
 
@@ -47,7 +48,13 @@ def keys(message: Message) -> tuple[str, ...]:
 
 def now(state: State, message: Message, tick: datetime | None) -> datetime:
     """The customer's now with this message: the newest of the last tick and all purchases and returns; never back."""
-    at = message.now if isinstance(message, Tick) else message.occurred_at
+    match message:
+        case Tick():
+            at = message.now
+        case Heard():
+            at = message.envelope.occurred_at
+        case _:
+            at = message.occurred_at
     if tick is not None and tick > at:
         at = tick
     return state.clock if state.clock is not None and state.clock > at else at
@@ -60,8 +67,13 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
             key = purchases.purchase_key(message.store_id, message.purchase_id)
         case PurchaseReturned():
             key = purchases.return_key(message.store_id, message.return_id)
-        case _:
+        case Tick():
             return settle(state, programme, now, review=True)[1]
+        case Heard():
+            cause = Cause(type=message.envelope.type, id=f"profile/{message.envelope.version}")
+            return [] if state.erased else [Entry(ErasureNoted(), now, cause)]
+    if state.erased:
+        raise Refused("customer_id: was erased")
     digest, known = purchases.digest(message), state.memory.get(key)
     if known is not None and not isinstance(known, Awaited):
         if known.digest == digest:

@@ -16,12 +16,13 @@ from shared.rulebook.entry import Entry, Note
 from shared.rulebook.memory import Memory
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, omit_defaults=True):
     """What is known of a customer. Amounts are minor units of the programme's currency.
 
     `clock`: the customer's now when something last happened; `None`: nothing ever did.
     `tier`: held since then; `None`: the first. `years`: by calendar year, those with a purchase or return. `days`: the
     nets of a rolling window's local days (ISO), those that are not zero; empty where turnover is counted by year.
+    `erased`: the customer asked to be forgotten; sums stay under an id that tells nothing, and nothing is added.
     """
 
     clock: datetime | None = None
@@ -29,6 +30,7 @@ class State(Struct, frozen=True):
     years: dict[int, Year] = {}
     days: dict[str, int] = {}
     memory: Memory = Memory()
+    erased: bool = False
 
 
 class Memo(Struct, frozen=True, omit_defaults=True):
@@ -51,8 +53,14 @@ class ReturnWaits(Note):
     return_id: Id
 
 
-FACTS: Final[TypeAdapter[TurnoverFact | ReturnWaits]] = TypeAdapter(
-    Annotated[TurnoverFact | ReturnWaits, Field(discriminator="type")]
+class ErasureNoted(Note):
+    """Profile says that the customer is to be forgotten."""
+
+    type: Literal["ErasureNoted.v1"] = "ErasureNoted.v1"
+
+
+FACTS: Final[TypeAdapter[TurnoverFact | ReturnWaits | ErasureNoted]] = TypeAdapter(
+    Annotated[TurnoverFact | ReturnWaits | ErasureNoted, Field(discriminator="type")]
 )
 _NOTHING: Final = Memo()
 _EMPTY: Final = Year()
@@ -74,6 +82,7 @@ def evolve(state: State, entry: Entry) -> State:
                 years=_counted(state.years, fact.year, fact.amount_minor, 0),
                 days=_moved(state.days, memo.day, fact.amount_minor),
                 memory=memory,
+                erased=state.erased,
             )
         case TurnoverReduced() as fact:
             return State(
@@ -82,12 +91,15 @@ def evolve(state: State, entry: Entry) -> State:
                 years=_counted(state.years, fact.year, 0, fact.amount_minor),
                 days=_moved(state.days, memo.day, -fact.amount_minor),
                 memory=memory,
+                erased=state.erased,
             )
         case YearTurned() as fact:
             days = {day: net for day, net in state.days.items() if day not in memo.left}
             return replace(state, clock=clock, tier=fact.standing.tier, days=days)
         case TierChanged() as fact:
             return replace(state, clock=clock, tier=fact.to)
+        case ErasureNoted():
+            return replace(state, erased=True)
         case _:  # a return that was refused or waits
             return replace(state, clock=clock, memory=memory)
 

@@ -11,36 +11,86 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from jsoncompat import check_compat
-from pydantic import BaseModel
 
+from shared.contracts import ledger
 from shared.contracts.clock import Tick
+from shared.contracts.crm import CustomerErasureRequested, CustomerUpserted
+from shared.contracts.notifier import (
+    NotificationFailed,
+    NotificationSent,
+    NotificationSuppressed,
+    NotificationWithdrawn,
+)
 from shared.contracts.pos import PurchaseCompleted, PurchaseReturned
+from shared.contracts.profile import (
+    BirthdayCame,
+    CardIssued,
+    CardRevoked,
+    CompletionChanged,
+    CustomerEnrolled,
+    CustomerErased,
+    ErasureAccepted,
+    PreferencesChanged,
+    ProfileChanged,
+)
 from shared.contracts.programme import ProgrammeVersion
-from shared.contracts.records import Envelope, Fact
+from shared.contracts.records import Envelope, Fact, Record
 from shared.contracts.turnover import ReturnRefused, TierChanged, TurnoverRecorded, TurnoverReduced, YearTurned
 
 Schema = dict[str, Any]
 Direction = Literal["input", "event"]
 
 FOLDER: Final = Path(__file__).parent / "schemas"
-INPUTS: Final[dict[str, type[BaseModel]]] = {
+INPUTS: Final[dict[str, type[Record]]] = {
     "PurchaseCompleted.v1": PurchaseCompleted,
     "PurchaseReturned.v1": PurchaseReturned,
+    "CustomerUpserted.v1": CustomerUpserted,
+    "CustomerErasureRequested.v1": CustomerErasureRequested,
     "Tick.v1": Tick,
     "programme": ProgrammeVersion,
 }
 EVENTS: Final[dict[str, type[Fact]]] = {
+    "CustomerEnrolled.v1": CustomerEnrolled,
+    "ProfileChanged.v1": ProfileChanged,
+    "PreferencesChanged.v1": PreferencesChanged,
+    "CompletionChanged.v1": CompletionChanged,
+    "BirthdayCame.v1": BirthdayCame,
+    "CardIssued.v1": CardIssued,
+    "CardRevoked.v1": CardRevoked,
+    "ErasureAccepted.v1": ErasureAccepted,
+    "CustomerErased.v1": CustomerErased,
     "TurnoverRecorded.v1": TurnoverRecorded,
     "TurnoverReduced.v1": TurnoverReduced,
     "ReturnRefused.v1": ReturnRefused,
     "TierChanged.v1": TierChanged,
     "YearTurned.v1": YearTurned,
+    "PointsEarned.v1": ledger.PointsEarned,
+    "PointsActivated.v1": ledger.PointsActivated,
+    "PointsExpired.v1": ledger.PointsExpired,
+    "PointsAdjusted.v1": ledger.PointsAdjusted,
+    "OwedSettled.v1": ledger.OwedSettled,
+    "PointsReversed.v1": ledger.PointsReversed,
+    "PointsRestored.v1": ledger.PointsRestored,
+    "PointsHeld.v1": ledger.PointsHeld,
+    "PointsRedeemed.v1": ledger.PointsRedeemed,
+    "HoldReleased.v1": ledger.HoldReleased,
+    "RedemptionRefused.v1": ledger.RedemptionRefused,
+    "PointsExpiring.v1": ledger.PointsExpiring,
+    "AccrualRefused.v1": ledger.AccrualRefused,
+    "BenefitUnlocked.v1": ledger.BenefitUnlocked,
+    "BenefitLocked.v1": ledger.BenefitLocked,
+    "BenefitUsed.v1": ledger.BenefitUsed,
+    "BenefitRevoked.v1": ledger.BenefitRevoked,
+    "NotificationSent.v1": NotificationSent,
+    "NotificationFailed.v1": NotificationFailed,
+    "NotificationSuppressed.v1": NotificationSuppressed,
+    "NotificationWithdrawn.v1": NotificationWithdrawn,
 }
 _FORMS: Final = ("pattern", "format", "maxLength", "minLength")
 _COMPARED: Final = {"type", "const", "enum", "minimum", "maximum", "minItems", "maxItems", "required"}
 _ELSEWHERE: Final = {
     *("$defs", "$schema", "$ref", "title", "description", "default", "discriminator"),
-    *("items", "anyOf", "oneOf", "properties"),
+    *("items", "anyOf", "oneOf", "properties", "additionalProperties"),
 }
 
 
@@ -134,7 +184,8 @@ def _flat(schema: Schema, root: Schema) -> Schema:
             flat["anyOf"] = [_flat(one, root) for one in schema[union]]
     if schema.get("type") == "object":
         flat["properties"] = {name: _flat(one, root) for name, one in schema.get("properties", {}).items()}
-        flat["additionalProperties"] = False
+        values: Any = schema.get("additionalProperties")  # of a map
+        flat["additionalProperties"] = _flat(values, root) if values else False
     unknown = schema.keys() - _COMPARED - set(_FORMS) - _ELSEWHERE
     if unknown:
         raise ValueError(f"a schema uses {sorted(unknown)}, which the comparison would overlook")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-SERVICES: Final = ("profile", "turnover", "ledger", "notifier")
+SERVICES: Final = ("profile", "turnover", "ledger", "notifier", "portal")
 
 PURCHASES: Final = "pos.purchases"
 CUSTOMERS: Final = "crm.customers"
@@ -50,10 +50,11 @@ class Topic:
 
 
 _EVENT_READERS: Final = {
-    "profile": ("ledger", "notifier"),
-    "turnover": ("ledger", "notifier"),
-    "ledger": ("notifier",),
-    "notifier": ("profile",),
+    "profile": ("turnover", "ledger", "notifier", "portal"),
+    "turnover": ("ledger", "notifier", "portal"),
+    "ledger": ("notifier", "portal"),
+    "notifier": ("profile", "portal"),
+    "portal": (),
 }
 
 TOPICS: Final = (

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 from shared.contracts.clock import TICK
 from shared.contracts.coherence import read_programme
 from shared.contracts.export import EVENTS, INPUTS
-from shared.contracts.pos import POS
 from shared.contracts.records import Cause, Envelope, Fact, canonical, read, wire
 from shared.contracts.turnover import TURNOVER, Closed, Standing, TierChanged, TurnoverRecorded, YearTurned
 
@@ -93,9 +92,9 @@ def test_a_record_of_the_past_still_says_what_it_said(name: str):
         case "Tick.v1":
             assert holds(json.loads(canonical(read(TICK, value))), said)
         case str(kind) if kind in INPUTS:
-            assert holds(json.loads(canonical(read(POS, value))), said)
+            assert holds(json.loads(canonical(read(TypeAdapter(INPUTS[name]), value))), said)
         case _:
-            fact, envelope = read(TURNOVER, value), read(TypeAdapter(Envelope), value)
+            fact, envelope = read(TypeAdapter(EVENTS[name]), value), read(TypeAdapter(Envelope), value)
             assert holds(json.loads(wire(envelope, fact)), said)
 
 

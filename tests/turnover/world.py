@@ -12,9 +12,11 @@ from services.turnover.rules import Message, State
 from shared.contracts.clock import TICK
 from shared.contracts.coherence import parse_programme
 from shared.contracts.pos import POS
+from shared.contracts.profile import ERASURE
 from shared.contracts.records import Cause, Envelope, wire
 from shared.rulebook.entry import Entry, Note
 from shared.rulebook.programme import Programme
+from shared.runtime.rules import Heard
 
 CUSTOMER = "c-1"
 LABEL = {"en": "x", "de": "x", "ru": "x"}
@@ -91,9 +93,24 @@ def tick(when: str) -> dict[str, Any]:
     return {"type": "Tick.v1", "now": at(when).isoformat()}
 
 
+def erasure(accepted: bool = True, when: str = "2010-06-01") -> dict[str, Any]:
+    """The raw event of profile: the erasure is accepted, or done."""
+    return {
+        "type": "ErasureAccepted.v1" if accepted else "CustomerErased.v1",
+        "receipt_id": "x",
+        "customer_id": CUSTOMER,
+        "version": 1 if accepted else 2,
+        "occurred_at": at(when).isoformat(),
+        "recorded_at": at(when).isoformat(),
+        "cause": {"type": "CustomerErasureRequested.v1", "id": CUSTOMER},
+    }
+
+
 def message_of(raw: dict[str, Any]) -> Message:
     """A raw record as a service reads it."""
     text = json.dumps(raw)
+    if "receipt_id" in raw:
+        return Heard("profile", Envelope.model_validate_json(text), ERASURE.validate_json(text))
     return TICK.validate_json(text) if raw["type"] == "Tick.v1" else POS.validate_json(text)
 
 

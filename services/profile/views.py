@@ -1,0 +1,130 @@
+"""What profile shows of a customer's state. Values of a person are sealed in it, and opened by who answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from services.profile.showing import preferences
+from services.profile.state import ADDRESSES, CLEAR, NAME, PURPOSES, Consent, State
+from shared.contracts.profile import CardIssued
+from shared.rulebook.entry import Entry
+from shared.rulebook.programme import Version
+from shared.rulebook.sealed import sealed
+from shared.runtime.rules import View
+
+CARDS: Final = "cards"
+
+
+def profile(customer_id: str, state: State) -> dict[str, Any]:
+    """The answer to `GET /customers/{id}/profile`, as far as the state alone tells it; `described` says the rest."""
+    said, preferred = state.said, preferences(state, "")
+    fields = {path.removeprefix("fields."): path for path in state.kept if path.startswith("fields.")}
+    return {
+        "customer_id": customer_id,
+        "fields": {name: sealed(customer_id, path, state.box(path)) for name, path in fields.items()},
+        "name": sealed(customer_id, NAME, state.box(NAME)),
+        "locale": preferred.locale,
+        "time_zone": preferred.time_zone,
+        "percent": said.percent if said else 0,
+        "complete": bool(said and not said.missing),
+        "missing": [{"field": name, "unlocks": list(unlocks)} for name, unlocks in (said.missing if said else ())],
+        "reminders": state.reminders,
+        "channels": preferred.channels.model_dump(),
+        "consents": {name: _consent(state.consents.get(name, ())[-1:]) for name in PURPOSES},
+        "version": state.version,
+    }
+
+
+def described(shown: Mapping[str, Any], version: Version) -> dict[str, Any]:
+    """A `profile` with what the programme says: all fields in their order, labels and kinds, the usual time zone."""
+    labels = {field.id: field.label.model_dump() for field in version.terms.profile.fields}
+    return {
+        **shown,
+        "fields": {name: shown["fields"].get(name) for name in version.kinds},
+        "time_zone": shown["time_zone"] or version.terms.time_zone,
+        "missing": [
+            each | {"label": labels.get(each["field"]), "kind": version.kinds.get(each["field"])}
+            for each in shown["missing"]
+        ],
+    }
+
+
+def export(customer_id: str, state: State, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer to `GET /customers/{id}/export`: everything that is held. `events`: all that were published."""
+    return {
+        "customer_id": customer_id,
+        "values": [
+            {
+                "field": path,
+                "value": kept.box if path in CLEAR else sealed(customer_id, path, kept.box),
+                "at": _time(kept.at),
+                "said_by": _by(kept.own),
+            }
+            for path, kept in sorted(state.kept.items())
+        ],
+        "consents": {
+            purpose: [_consent([one]) | {"said_by": _by(one.own)} for one in history]
+            for purpose, history in sorted(state.consents.items())
+        },
+        "reminders": state.reminders,
+        "switched_off": list(state.off),
+        "cards": list(state.cards),
+        "completion": {"percent": state.said.percent, "filled": list(state.said.filled)} if state.said else None,
+        "birth_month": state.birth_month,
+        "last_birthday_announced": state.celebrated,
+        "events": list(events),
+        "version": state.version,
+    }
+
+
+def contact(customer_id: str, state: State) -> dict[str, Any]:
+    """An item of the answer to `POST /contacts`: how to reach a customer.
+
+    `ref`: of an address, opaque; another address has another one, and the same one has it again.
+    """
+    known = {name: (path, box) for name, path in ADDRESSES.items() if (box := state.box(path)) is not None}
+    return {
+        "customer_id": customer_id,
+        "name": sealed(customer_id, NAME, state.box(NAME)),
+        "channels": {
+            name: {"address": sealed(customer_id, path, box), "ref": blake2b(box.encode(), digest_size=16).hexdigest()}
+            for name, (path, box) in known.items()
+        },
+    }
+
+
+def completions(totals: Mapping[str, int]) -> dict[str, Any]:
+    """The answer to `GET /completion`, from what `rules.totals` summed up."""
+    percent = [(int(name[8:]), count) for name, count in totals.items() if name.startswith("percent:") and count]
+    missing = [(name[8:], count) for name, count in totals.items() if name.startswith("missing:") and count]
+    return {
+        "customers": totals.get("customers", 0),
+        "percent": [{"percent": name, "customers": count} for name, count in sorted(percent)],
+        "missing": [
+            {"field": name, "customers": count} for name, count in sorted(missing, key=lambda one: (-one[1], one[0]))
+        ],
+    }
+
+
+def cards(customer_id: str, before: State, after: State, entries: Sequence[Entry]) -> Iterable[View]:
+    """The documents by which a till finds the customer of a card: there as long as the card is valid."""
+    issued = [entry.fact.card_id for entry in entries if isinstance(entry.fact, CardIssued)]
+    for card in dict.fromkeys([*before.cards, *issued]):
+        if card not in after.cards:
+            yield View(CARDS, card, None)
+        elif card not in before.cards:
+            yield View(CARDS, card, {"customer": customer_id})
+
+
+def _consent(last: Sequence[Consent]) -> dict[str, Any]:
+    if not last:
+        return {"granted": False, "text": None, "at": None}
+    return {"granted": last[0].granted, "text": last[0].text, "at": _time(last[0].at)}
+
+
+def _time(at: Any) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _by(own: bool) -> str:
+    return "customer" if own else "crm"
