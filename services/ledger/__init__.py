@@ -1,0 +1,1 @@
+"""The ledger: points that explain themselves, redemptions at the till, and benefits."""

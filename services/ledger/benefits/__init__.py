@@ -1,0 +1,1 @@
+"""Benefits: what unlocks them, what they give, and when they end."""

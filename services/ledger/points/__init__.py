@@ -1,0 +1,1 @@
+"""Points: lots that are earned, wait, are spent, given back and expire; every movement a double entry."""

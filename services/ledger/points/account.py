@@ -1,0 +1,126 @@
+"""A customer's account of points, what is remembered beside it, and what must always hold of it."""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from services.ledger.points.lots import Lot, day_number, day_of, micros, moment, total
+from shared.contracts import ledger
+from shared.contracts.ledger import Movement, Totals
+
+
+class Accounts(Struct, frozen=True, array_like=True):
+    """Balances in points; they sum to zero. `programme` and `owed` are never above zero, the others never below."""
+
+    programme: int = 0
+    pending: int = 0
+    available: int = 0
+    held: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    owed: int = 0
+
+    @property
+    def totals(self) -> Totals:
+        """As events say it."""
+        return Totals(pending=self.pending, available=self.available, held=self.held, owed=-self.owed)
+
+
+class Hold(Struct, frozen=True, array_like=True):
+    """Points that a till reserved, as pieces of lots in the order in which they were taken. It lapses at `expires_at`
+    (microseconds since 1970)."""
+
+    expires_at: int
+    pieces: list[Lot]
+    store_id: str | None
+    purchase_id: str | None
+
+
+class Points(Struct, frozen=True, omit_defaults=True):
+    """The part of a customer's state that is about points.
+
+    `pending`, `lots`: that wait, and that are available, each with something remaining and in the order in which that
+    ends. `holds`: open ones by redemption. `entries`: how many movements there were. `told`: up to which `expires_at`
+    the customer was told that points expire, 30 and 7 days before.
+    """
+
+    accounts: Accounts = Accounts()
+    pending: list[Lot] = []
+    lots: list[Lot] = []
+    holds: dict[str, Hold] = {}
+    entries: int = 0
+    told: tuple[int, int] = (0, 0)
+
+
+class Bought(Struct, frozen=True, array_like=True, tag="b"):
+    """What is remembered of a purchase that counted `minor` (minor units of the programme's currency).
+
+    `points`: what it is worth now, after its returns, at `per_minor` and `multiplier`. `expired`: what of that was not
+    taken back because it had expired unspent. `paid`: how many points paid for it; `pieces`: those that still do.
+    """
+
+    points: int
+    minor: int
+    per_minor: int
+    multiplier: str
+    expired: int = 0
+    paid: int = 0
+    pieces: list[Lot] = []
+
+
+class Redemption(Struct, frozen=True, array_like=True, tag="h"):
+    """What is remembered of a hold that is over. `purchase`: the key of the one that it paid for, if that named it."""
+
+    ended: Literal["captured", "released", "lapsed"]
+    expires_at: int
+    pieces: list[Lot]
+    purchase: str | None = None
+
+
+class Expired(Struct, frozen=True, array_like=True, tag="x"):
+    """How many points of a purchase's lot have expired unspent."""
+
+    points: int
+
+
+Item = Bought | Redemption | Expired
+
+
+def lot_of(told: ledger.Lot) -> Lot:
+    """A lot as events tell it."""
+    day = day_number(told.last_day)
+    return Lot(told.lot_id, told.points, told.remaining, micros(told.available_at), micros(told.expires_at), day)
+
+
+def shown(lot: Lot) -> ledger.Lot:
+    """A lot as events tell it."""
+    return ledger.Lot(
+        lot_id=lot.id,
+        points=lot.points,
+        remaining=lot.remaining,
+        available_at=moment(lot.available_at),
+        expires_at=moment(lot.expires_at),
+        last_day=day_of(lot.last_day),
+    )
+
+
+def posted(accounts: Accounts, fact: Movement) -> Accounts:
+    """The balances after a movement: it sums to zero, no account is on its wrong side, and they are what it tells."""
+    assert sum([one.points for one in fact.postings]) == 0, "a movement does not sum to zero"
+    after = replace(accounts, **{one.account: getattr(accounts, one.account) + one.points for one in fact.postings})
+    low = min(after.pending, after.available, after.held, after.redeemed, after.expired, -after.owed)
+    assert low >= 0, "a movement takes more than there is"
+    totals = (fact.totals.pending, fact.totals.available, fact.totals.held, -fact.totals.owed)
+    assert totals == (after.pending, after.available, after.held, after.owed), "totals are not those after the movement"
+    return after
+
+
+def check(points: Points) -> None:
+    """What must hold whenever a message has taken effect."""
+    accounts = points.accounts
+    assert sum(asdict(accounts).values()) == 0, "the accounts do not sum to zero"
+    assert total(points.pending) == accounts.pending, "pending lots and balance differ"
+    assert total(points.lots) == accounts.available, "available lots and balance differ"
+    assert sum([total(hold.pieces) for hold in points.holds.values()]) == accounts.held, "holds and balance differ"
+    assert not (accounts.owed and accounts.available), "points are available while some are owed"
