@@ -1,0 +1,1 @@
+"""The notifier service: the right message, once, in time, or not at all."""
