@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.contracts.pos import PurchaseCompleted, PurchaseReturned
-from shared.contracts.records import MAX_MINOR, canonical
+from shared.contracts.records import MAX_MINOR, content
 from shared.rulebook.money import convert
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
@@ -109,7 +109,7 @@ def return_key(store_id: str, return_id: str) -> str:
 
 def digest(record: PurchaseCompleted | PurchaseReturned) -> int:
     """64 bits of the record's content, signed as BSON's integers are."""
-    return int.from_bytes(blake2b(canonical(record), digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(blake2b(content(record), digest_size=8).digest(), "big", signed=True)
 
 
 def micros(at: datetime) -> int:

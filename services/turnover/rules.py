@@ -13,7 +13,7 @@ from services.turnover.state import FACTS, ErasureNoted, Memo, ReturnWaits, Stat
 from services.turnover.tiers import Place, Sums
 from shared.contracts.clock import Tick
 from shared.contracts.pos import PurchaseCompleted, PurchaseReturned
-from shared.contracts.records import Cause
+from shared.contracts.records import Cause, made
 from shared.contracts.turnover import ReturnRefused, TurnoverRecorded, TurnoverReduced
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
@@ -86,7 +86,8 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
     found = tiers.sums(state.years, state.days, programme, now)
     scene = Scene(state, programme, programme.in_force(now) or judge, now, found)
     if isinstance(message, PurchaseCompleted):
-        return due + _sold(scene, message, judge, purchases.bought(message, digest, programme), key)
+        item = purchases.bought(message, digest, programme)
+        return due + _sold(scene, message, judge, item, key, known.returns if known else [])
     return due + _returned(scene, purchases.returned(message, digest, programme), judge, key)
 
 
@@ -100,17 +101,19 @@ class Scene(Struct, frozen=True):
     sums: Sums
 
 
-def _sold(scene: Scene, sale: PurchaseCompleted, judge: Version, item: Bought | Purchase, key: str) -> list[Entry]:
+def _sold(
+    scene: Scene, sale: PurchaseCompleted, judge: Version, item: Bought | Purchase, key: str, waiting: list[Return]
+) -> list[Entry]:
     """A purchase counts, then what was returned of it before it came. `judge`: the version of the purchase."""
-    at, cause = sale.occurred_at, Cause(type=sale.type, id=f"{sale.store_id}/{sale.purchase_id}")
+    at, cause = sale.occurred_at, made(Cause, type=sale.type, id=f"{sale.store_id}/{sale.purchase_id}")
     place = tiers.place(scene.programme, at, scene.now)
     counted = purchases.remaining(item, scene.programme)
-    waiting = scene.state.memory.get(key)
-    taken = _take_all(item, waiting.returns, scene.programme) if isinstance(waiting, Awaited) else []
+    taken = _take_all(item, waiting, scene.programme)
     found = scene.sums.plus(place, counted)
     after = found.plus(place, -sum([one.counted or 0 for _, one in taken])) if taken else found
     held = tiers.held(scene.rules, after)
-    fact = TurnoverRecorded(
+    fact = made(
+        TurnoverRecorded,
         purchase_id=sale.purchase_id,
         store_id=sale.store_id,
         redemption_id=sale.redemption_id,
@@ -143,7 +146,7 @@ def _returned(scene: Scene, back: Return, judge: Version, key: str) -> list[Entr
             if len(waiting) > MOST_WAITING:
                 raise Refused(f"purchase_id: {MOST_WAITING} returns wait for it already")
             items[back.named] = Awaited(waiting)
-            return [Entry(ReturnWaits(return_id=back.return_id), at, cause, None, memo)]
+            return [Entry(made(ReturnWaits, return_id=back.return_id), at, cause, None, memo)]
         one, origin = purchases.take_back(known, back, scene.programme), moment(known.at)
         judge = scene.programme.in_force(origin) or judge
     place = tiers.place(scene.programme, origin, scene.now)
@@ -160,7 +163,8 @@ def _taken(
     entries: list[Entry] = []
     at, cause = moment(back.at), _cause(back)
     if one.counted is not None:
-        fact = TurnoverReduced(
+        fact = made(
+            TurnoverReduced,
             return_id=back.return_id,
             store_id=back.store_id,
             purchase_id=back.purchase_id,
@@ -175,7 +179,8 @@ def _taken(
         entries.append(Entry(fact, at, cause, judge.number, replace(memo, items=items, day=place.day)))
         memo = Memo()
     if one.reason is not None:
-        refusal = ReturnRefused(
+        refusal = made(
+            ReturnRefused,
             return_id=back.return_id,
             store_id=back.store_id,
             purchase_id=back.purchase_id,
@@ -220,7 +225,7 @@ def _ahead(scene: Scene, at: datetime) -> datetime | None:
 
 
 def _cause(back: Return) -> Cause:
-    return Cause(type="PurchaseReturned.v1", id=f"{back.store_id}/{back.return_id}")
+    return made(Cause, type="PurchaseReturned.v1", id=f"{back.store_id}/{back.return_id}")
 
 
 def _named(message: PurchaseCompleted | PurchaseReturned) -> str:

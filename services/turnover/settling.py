@@ -6,7 +6,7 @@ from typing import Final, Literal
 from services.turnover import tiers
 from services.turnover.state import Memo, State, evolve
 from services.turnover.tiers import Sums
-from shared.contracts.records import Cause
+from shared.contracts.records import Cause, made
 from shared.contracts.turnover import Closed, TierChanged, YearTurned
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
@@ -20,7 +20,7 @@ def due_at(state: State, programme: Programme) -> datetime | None:
     if state.clock is None:
         return None
     calendar = programme.calendar
-    new_year = calendar.start_of_year(calendar.year(state.clock) + 1)
+    new_year = calendar.next_year(state.clock)
     return min(new_year, calendar.start_of_day(tiers.leaves(min(state.days)))) if state.days else new_year
 
 
@@ -29,8 +29,11 @@ def settle(state: State, programme: Programme, now: datetime, *, review: bool = 
 
     `review`: look at the tier even under a programme of one version, which may be a new one.
     """
+    due, review = due_at(state, programme), review or len(programme.versions) > 1
+    if due is None or (due > now and not review):
+        return state, []
     entries: list[Entry] = []
-    for instant in _instants(state, programme, now, review or len(programme.versions) > 1):
+    for instant in _instants(state, programme, now, due, review):
         for entry in _turn(state, programme, instant):
             state = evolve(state, entry)
             entries.append(entry)
@@ -44,7 +47,8 @@ def tier_changed(
     before, after = state.tier or version.tiers[0], version.tiers[tier]
     if before == after:
         return None
-    return TierChanged(
+    return made(
+        TierChanged,
         from_=before,
         to=after,
         direction="down" if tier < _rank(programme, version, before) else "up",
@@ -53,10 +57,10 @@ def tier_changed(
     )
 
 
-def _instants(state: State, programme: Programme, now: datetime, review: bool) -> list[datetime]:
-    """The instants up to `now` at which something may change, in order of time; nearly always none."""
-    due, since = due_at(state, programme), state.clock
-    if due is None or since is None:
+def _instants(state: State, programme: Programme, now: datetime, due: datetime, review: bool) -> list[datetime]:
+    """The instants up to `now` at which something may change, in order of time."""
+    since = state.clock
+    if since is None:
         return []
     instants: set[datetime] = set()
     if review:
@@ -89,13 +93,14 @@ def _turn(state: State, programme: Programme, instant: datetime) -> list[Entry]:
     turned = calendar.year(state.clock) < year
     found = tiers.sums(state.years, state.days, programme, instant)
     tier = tiers.held(version, found)
-    by_clock = Cause(type="Clock", id=instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    by_clock = made(Cause, type="Clock", id=instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
     entries: list[Entry] = []
     if turned or left:
         closed = state.years.get(year - 1)
-        fact = YearTurned(
+        fact = made(
+            YearTurned,
             standing=tiers.standing(programme, version, found, tier),
-            closed=Closed(year=year - 1, turnover_minor=max(0, closed.net) if closed else 0) if turned else None,
+            closed=made(Closed, year=year - 1, turnover_minor=max(0, closed.net) if closed else 0) if turned else None,
         )
         entries.append(Entry(fact, instant, by_clock, version.number, Memo(left=left) if left else None))
     # At a New Year that brings a version too, the version is the reason only if the year alone moves nothing.
@@ -103,7 +108,7 @@ def _turn(state: State, programme: Programme, instant: datetime) -> list[Entry]:
     moved = bool(entries) and earlier.tiers[tiers.held(earlier, found)] != (state.tier or earlier.tiers[0])
     change = tier_changed(state, programme, version, found, tier, "year_end" if moved else "programme")
     if change is not None:
-        cause = by_clock if moved else Cause(type="Programme", id=str(version.number))
+        cause = by_clock if moved else made(Cause, type="Programme", id=str(version.number))
         entries.append(Entry(change, instant, cause, version.number))
     return entries
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from shared.contracts.records import made
 from shared.contracts.turnover import Standing
 from shared.rulebook.calendar import add_months
 from shared.rulebook.programme import Programme, Version
@@ -82,7 +83,8 @@ def standing(programme: Programme, version: Version, found: Sums, tier: int) -> 
     Between the events of one record the tier is the one that the record ends with: nothing is below zero then either.
     """
     shown, top = max(0, found.current), tier + 1 == len(version.tiers)
-    return Standing(
+    return made(
+        Standing,
         year=found.year,
         turnover_minor=shown,
         tier=version.tiers[tier],

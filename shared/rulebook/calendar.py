@@ -34,6 +34,14 @@ class Calendar:
             return at.year - 1
         return at.year + (at >= self._years[nth + 1])
 
+    def next_year(self, at: datetime) -> datetime:
+        """The first instant of the local year after that of an instant."""
+        nth = at.year - _FIRST_YEAR + 1
+        following = self._years[nth]
+        if at >= following:
+            return self._years[nth + 1]
+        return following if at >= self._years[nth - 1] else self._years[nth - 1]
+
     def start_of_year(self, year: int) -> datetime:
         """The first instant of a local year."""
         return self._years[year - _FIRST_YEAR]

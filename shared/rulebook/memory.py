@@ -46,7 +46,7 @@ class Memory(Struct, frozen=True, omit_defaults=True):
         recent.pop(key, None)
         recent[key] = item
         if len(recent) <= HELD:
-            return replace(self, recent=recent)
+            return Memory(recent, self.chunks, self.spilled, self.recalled)
         oldest = dict(islice(recent.items(), SPILL))
         kept = dict(islice(recent.items(), SPILL, None))
         return replace(self, recent=kept, chunks=self.chunks + 1, spilled=(*self.spilled, (self.chunks, oldest)))

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.contracts.clock import TICK
 from shared.contracts.coherence import read_programme
 from shared.contracts.export import EVENTS, INPUTS
-from shared.contracts.records import Cause, Envelope, Fact, canonical, read, wire
+from shared.contracts.records import Cause, Envelope, Fact, canonical, made, read, wire
 from shared.contracts.turnover import TURNOVER, Closed, Standing, TierChanged, TurnoverRecorded, YearTurned
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -80,6 +80,16 @@ def test_a_fact_that_breaks_its_contract_cannot_be_made():
         )
     with pytest.raises(ValidationError):
         ENVELOPE.model_validate(ENVELOPE.model_dump() | {"occurred_at": datetime(2010, 12, 1)})  # noqa: DTZ001
+
+
+def test_a_record_that_is_made_of_what_is_known_to_be_valid_is_as_any_other():
+    standing = made(Standing, **STANDING.model_dump())
+    fact = made(TierChanged, from_="a", to="b", direction="up", reason="turnover", standing=standing)
+    checked = TierChanged(from_="a", to="b", direction="up", reason="turnover", standing=STANDING)
+    assert (fact, repr(fact), hash(fact)) == (checked, repr(checked), hash(checked))
+    assert canonical(fact) == canonical(checked)
+    assert fact.model_dump() == checked.model_dump()
+    assert fact.model_copy(update={"to": "c"}) == checked.model_copy(update={"to": "c"})
 
 
 @pytest.mark.parametrize("name", [*INPUTS, *EVENTS])

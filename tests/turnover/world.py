@@ -13,7 +13,7 @@ from shared.contracts.clock import TICK
 from shared.contracts.coherence import parse_programme
 from shared.contracts.pos import POS
 from shared.contracts.profile import ERASURE
-from shared.contracts.records import Cause, Envelope, wire
+from shared.contracts.records import Cause, Envelope, canonical, wire
 from shared.rulebook.entry import Entry, Note
 from shared.rulebook.programme import Programme
 from shared.runtime.rules import Heard
@@ -133,6 +133,8 @@ class Customer:
             self.tick = now if self.tick is None else max(self.tick, at(raw["now"]))
         entries = rules.decide(state, message, self.programme, now)
         for entry in entries:
+            # The rules make facts without checking them.
+            assert rules.FACTS.validate_json(canonical(entry.fact)) == entry.fact
             state = rules.evolve(state, entry)
         self.archive |= dict(state.memory.spilled)
         self.state = replace(state, memory=state.memory.settled())
