@@ -166,13 +166,12 @@ class Batch:
             fact = entry.fact
             public = isinstance(fact, Fact)
             version += public
-            occurred_at = log.rfc3339(entry.occurred_at)
-            value = log.encode(entry, customer, version if public else 0, occurred_at, origin.recorded)
+            value = log.encode(entry, customer, version if public else 0, origin.recorded)
             if len(value) > log.MAX_EVENT:
                 raise Refused(f"record: leads to an event of more than {log.MAX_EVENT} bytes")
             entries.append(log.stored(value, public, entry.memo, origin.trace))
             if isinstance(fact, Fact):
-                events.append(Event(fact.type, customer, version, occurred_at, value, origin.trace))
+                events.append(Event(fact.type, customer, version, entry.occurred_at, value, origin.trace))
         reply = None
         if read.command is not None and self._service.answer is not None:
             reply = self._service.answer(state, read.message, decided, now)

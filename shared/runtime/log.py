@@ -29,7 +29,7 @@ class Event(Struct, frozen=True):
     type: str
     customer_id: str
     version: int
-    occurred_at: str
+    occurred_at: datetime
     value: bytes
     trace: str | None
 
@@ -46,22 +46,38 @@ def log_id(partition: int, customer_id: str, revision: int) -> str:
 
 def rfc3339(at: datetime) -> str:
     """A UTC time as the records write it."""
-    return at.isoformat()[:-6] + "Z"
+    return _json.encode(at)[1:-1].decode()
 
 
-def encode(entry: Entry, customer_id: str, version: int, occurred_at: str, recorded_at: str) -> bytes:
+class _Cause(Struct):
+    type: str
+    id: str
+
+
+class _Envelope(Struct):
+    """What `encode` adds to a fact, in the order of the contract's `Envelope`."""
+
+    customer_id: str
+    version: int | msgspec.UnsetType
+    occurred_at: datetime
+    recorded_at: str
+    cause: _Cause
+    programme_version: int | None
+
+
+def encode(entry: Entry, customer_id: str, version: int, recorded_at: str) -> bytes:
     """An entry's own fields and the envelope as one flat JSON object; without a `version` where that is 0."""
-    fact = entry.fact
-    own = fact.__pydantic_serializer__.to_json(fact, by_alias=True)
-    cause = entry.cause
-    programme = "null" if entry.programme is None else entry.programme
-    counted = f'"version":{version},' if version else ""
-    envelope = (
-        f',"customer_id":"{customer_id}",{counted}"occurred_at":"{occurred_at}",'
-        f'"recorded_at":"{recorded_at}","cause":{{"type":{_json.encode(cause.type).decode()},'
-        f'"id":{_json.encode(cause.id).decode()}}},"programme_version":{programme}}}'
+    fact, cause = entry.fact, entry.cause
+    envelope = _Envelope(
+        customer_id,
+        version or msgspec.UNSET,
+        entry.occurred_at,
+        recorded_at,
+        _Cause(cause.type, cause.id),
+        entry.programme,
     )
-    return own[:-1] + envelope.encode()
+    own = fact.__pydantic_serializer__.to_json(fact, by_alias=True)
+    return own[:-1] + b"," + _json.encode(envelope)[1:]
 
 
 def stored(value: bytes, public: bool, memo: Any, trace: str | None) -> dict[str, str]:
@@ -86,7 +102,7 @@ def events(document: Mapping[str, Any]) -> list[Event]:
                     head.type,
                     head.customer_id,
                     head.version,
-                    rfc3339(head.occurred_at),
+                    head.occurred_at,
                     value.encode(),
                     entry.get("trace"),
                 )

@@ -15,7 +15,7 @@ from shared import log as logs
 from shared.contracts.topics import events_topic
 from shared.runtime.batch import Letter
 from shared.runtime.health import Health
-from shared.runtime.log import Event, trace_for
+from shared.runtime.log import Event, rfc3339, trace_for
 
 log = logs.get("publisher")
 BATCH_BYTES: Final = 1_000_000  # Kafka takes 1 MiB
@@ -120,7 +120,7 @@ class Publisher:
             ("ce_id", identity.encode()),
             ("ce_type", event.type.encode()),
             ("ce_source", self._source),
-            ("ce_time", event.occurred_at.encode()),
+            ("ce_time", rfc3339(event.occurred_at).encode()),
             ("ce_subject", event.customer_id.encode()),
             ("content-type", b"application/json"),
             ("traceparent", (event.trace or trace_for(identity)).encode()),

@@ -119,8 +119,7 @@ def undisturbed(records: Sequence[Record], partitions: int, bugs: Collection[str
                 memory |= chunk
             versions[customer] = versions.get(customer, 0) + entry.public
             if entry.public:
-                times = log.rfc3339(entry.occurred_at), log.rfc3339(at)
-                event = json.loads(log.encode(entry, customer, versions[customer], *times))
+                event = json.loads(log.encode(entry, customer, versions[customer], log.rfc3339(at)))
                 outcome.events.setdefault(customer, []).append(_without_time(event))
         if entries:
             outcome.states[customer] = replace(state, memory=state.memory.settled())
