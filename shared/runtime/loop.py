@@ -45,6 +45,7 @@ BATCH: Final = 2_000  # records
 BACKLOG: Final = 400  # records in a batch, from which on the stages overlap
 UNPUBLISHED: Final = 4  # batches that may wait for Kafka before the loop does
 POLL_MS: Final = 200
+FRESH_MS: Final = 5  # for what has come while the batch before was under way
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
 _SHOW: Final = 5.0  # seconds between two looks at what waits
@@ -143,16 +144,23 @@ class Loop:
             await self._committed()
 
     async def _fetch(self) -> list[Fetched]:
-        """What is there, a quota from each partition; waits a little where there is nothing."""
+        """What is there, in a backlog a quota from each partition; waits a little where there is nothing."""
         fetched: list[Fetched] = []
-        flowing = self._claims.flowing
-        quota = max(50, BATCH // max(1, len(self._claims.owned)))
-        for place in list(flowing):
-            fetched += await self._get(1 if place in self._careful else quota, place)
+        flowing, careful = self._claims.flowing, self._careful
+        if self._committing is not None or careful:
+            quota = max(50, BATCH // max(1, len(self._claims.owned)))
+            for place in list(flowing):
+                fetched += await self._get(1 if place in careful else quota, place)
+        elif flowing:
+            fetched = await self._get(BATCH, *flowing)
+            if fetched and sum(len(records) for _, records in fetched) < BACKLOG:
+                # The client fetches no more while it holds what nobody has taken: so this came long before.
+                fresh = await self._get(BATCH, *flowing, timeout_ms=FRESH_MS)
+                fetched = [] if careful else _joined(fetched, fresh)  # all is read again where a header is unreadable
         if not fetched:
             busy = self._committing is not None or self._chores.waiting(self._claims.owned.values())
             if flowing and not busy:
-                fetched = await self._get(1 if self._careful else BATCH, *flowing, timeout_ms=POLL_MS)
+                fetched = await self._get(1 if careful else BATCH, *flowing, timeout_ms=POLL_MS)
             elif not flowing:
                 await asyncio.sleep(POLL_MS / 1000 / 4)
         return fetched
@@ -440,3 +448,11 @@ class Loop:
 
 def _place(item: Elsewhere) -> Place:
     return item.origin.topic, item.origin.partition, item.origin.offset
+
+
+def _joined(first: list[Fetched], then: list[Fetched]) -> list[Fetched]:
+    """All of both, each partition once."""
+    found: dict[TopicPartition, Sequence[Raw]] = dict(first)
+    for place, records in then:
+        found[place] = [*found.get(place, ()), *records]
+    return list(found.items())
