@@ -28,8 +28,8 @@ class NotificationSent(NotificationFact):
 
 
 class NotificationFailed(NotificationFact):
-    """It will not arrive. `reason`: `rejected` (the address, for good), `refused` (the message), `gave_up` (nobody took it
-    in two days), `no_address`, `bad_address`, `not_configured`, `unrenderable`, or `erased` (the key went first)."""
+    """It will not arrive. `reason`: `rejected` (the address, for good), `refused` (the message), `gave_up` (nobody took
+    it in two days), `no_address`, `bad_address`, `not_configured`, `unrenderable`, or `erased` (the key went first)."""
 
     type: Literal["NotificationFailed.v1"] = "NotificationFailed.v1"
     reason: Id
