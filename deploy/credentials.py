@@ -1,6 +1,6 @@
 """`python -m deploy.credentials`: the passwords, keys and settings that compose.yaml mounts, in deploy/secrets.
 
-A second time it keeps what is there, and renews the operator's token.
+A second time it keeps what is there, and renews the tokens of the operator and of the notifier.
 """
 
 import json
@@ -15,7 +15,14 @@ from shared.settings import PREFIX
 
 FOLDER = Path(__file__).with_name("secrets")
 # Names of compose.yaml.
-KAFKA, MONGO, HTTP_PORT = "kafka:9092", "mongo:27017", 8000
+KAFKA, MONGO = "kafka:9092", "mongo:27017"
+URLS = {f"{name.upper()}_URL": f"http://{name}:{8181 if name == 'portal' else 8000}" for name in SERVICES}
+MASTER_KEYS = "file:/var/lib/perkstream/master-keys"  # or "aws", as docs/keys.md says
+CHANNELS = """\
+# How messages leave; this file is yours. Without settings a channel is off. See docs/run-it.md, "Settings".
+# PERKSTREAM_SMTP_HOST=smtp.shop.example
+# PERKSTREAM_MAIL_FROM=My Shop <bonus@shop.example>
+"""
 OPERATOR = "ops"
 FIRST = ("broker", OPERATOR)
 """Whom Kafka must know before its first start, so that somebody can log in and tell it about the others."""
@@ -32,25 +39,30 @@ def make(folder: Path) -> None:
         each.chmod(mode)
     _write(folder / ".gitignore", "*\n", KEPT)
     made = keys.load(folder, list(PRINCIPALS))
-    made.jwks_file.chmod(MOUNTED)
+    for file in (made.jwks_file, made.signing_key_file):
+        file.chmod(MOUNTED)
     for name, password in made.passwords.items():
         _write(folder / "passwords" / name, password, MOUNTED)
     first = (f"--add-scram\n{MECHANISM}=[name={name},password={made.passwords[name]}]\n" for name in FIRST)
     _write(folder / "kafka.format", "".join(first), MOUNTED)
+    _write(folder / "notifier.token", tokens.of_notifier(made.signing_key), MOUNTED)
+    own = {
+        "profile": {"MASTER_KEYS": MASTER_KEYS},
+        "ledger": {"COUPON_SECRET": made.coupon_secret},
+        "notifier": {"UNSUBSCRIBE_KEY": made.unsubscribe_key},
+    }
     for name in (*SERVICES, OPERATOR):
-        _write_settings(folder / f"{name}.env", PREFIX, _kafka(name, made) | {"MONGO_URL": _mongo(name, made)})
+        settings = _kafka(name, made) | {"MONGO_URL": _mongo(name, made)} | own.get(name, {})
+        _write_settings(folder / f"{name}.env", PREFIX, settings)
+    if not (folder / "channels.env").exists():
+        _write(folder / "channels.env", CHANNELS, KEPT)
     for name in OUTSIDE:
         _write_settings(folder / f"{name}.env", "", _kafka(name, made))
     # Mounted as the `.run` where the `perkstream` command finds a system, an operator's token and the key to sign more.
-    urls = {f"{name.upper()}_URL": f"http://{name}:{HTTP_PORT}" for name in existing()}
-    more = urls | {"OPS_TOKEN": tokens.sign(made.signing_key, "ops"), "STACK": "."}
+    databases = {"MONGO_URL": _mongo(OPERATOR, made), "MASTER_KEYS": MASTER_KEYS}
+    more = URLS | databases | {"OPS_TOKEN": tokens.sign(made.signing_key, "ops"), "STACK": "."}
     _write_settings(run / "env", "", _kafka(OPERATOR, made) | more, MOUNTED)
     _write(run / "secrets.json", json.dumps({"signing_key": made.signing_key}), MOUNTED)
-
-
-def existing() -> list[str]:
-    """The names of the services that there are."""
-    return sorted(app.parent.name for app in Path(__file__).parents[1].glob("services/*/app.py"))
 
 
 def _kafka(name: str, made: keys.Keys) -> dict[str, str]:

@@ -152,6 +152,12 @@ def rebuild(
         raise typer.Exit(1)
 
 
+@app.command("sign-in")
+def sign_in(customer: Annotated[str, typer.Option(help="Who signs in.")]) -> None:
+    """Print a link that opens a customer's page of the local system, once."""
+    print(tokens.sign_in(place.find(), customer))
+
+
 @app.command()
 def preview(
     template: Annotated[str, typer.Argument(help="tier_changed, ...")],

@@ -77,7 +77,7 @@ class Mailbox:
 
 def _part(message: EmailMessage, kind: str) -> str | None:
     body = message.get_body((kind,))
-    return body.get_content() if body is not None else None
+    return body.get_content().replace("\r\n", "\n") if body is not None else None
 
 
 def make_app(mailbox: Mailbox, smtp_port: int) -> FastAPI:

@@ -11,7 +11,7 @@ from deploy.local.child import Child
 from deploy.local.errors import StackError
 from shared.settings import PREFIX
 
-READY_WITHIN_S = 60
+READY_WITHIN_S = 120
 # A service stops within 15 s (its own bound); `make down` has 20 s for everything.
 STOP_WITHIN_S = 15
 # Ending is by design how a service gets out of a state that it cannot mend; only a fast circle of it is slowed down.

@@ -17,19 +17,23 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConnectionFailure
 
-from deploy.credentials import FOLDER, make
+from deploy.credentials import FOLDER, URLS, make
 from deploy.local import jars, kafka, ports, servers
 from deploy.local.child import Child
 from shared.settings import KafkaSettings
-from tests.deploy.files import COMPOSE, DEPLOY, ROOT, env_file
+from tests.deploy.files import COMPOSE, DEPLOY, ROOT, SERVICES, environment
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Running servers. `words`: what stands in compose.yaml and its files, and what stands for it here."""
+    """Running servers. `words`: what stands in compose.yaml and its files, and what stands for it here.
+
+    `services`: ports where services may answer.
+    """
 
     folder: Path
     words: Mapping[str, str]
+    services: Mapping[str, int]
 
     @property
     def secrets(self) -> Path:
@@ -41,8 +45,8 @@ class Cluster:
         return text
 
     def environment(self, service: str) -> dict[str, str]:
-        """The settings that compose.yaml gives a service, with the addresses of here."""
-        return {name: self.here(value) for name, value in env_file(self.secrets, service).items()}
+        """The settings that compose.yaml gives a service, with the addresses and files of here."""
+        return {name: self.here(value) for name, value in environment(self.secrets, service).items()}
 
     def login(self, principal: str) -> dict[str, Any]:
         """Arguments for an aiokafka client of that principal."""
@@ -76,8 +80,13 @@ class Cluster:
 @asynccontextmanager
 async def running(folder: Path) -> AsyncGenerator[Cluster, None]:
     """The servers that compose.yaml starts, with an empty state."""
-    client, controller, mongo = ports.choose(3)
+    client, controller, mongo, *others = ports.choose(3 + len(SERVICES))
+    services = dict(zip(SERVICES, others, strict=True))
     words = {
+        **{URLS[f"{name.upper()}_URL"]: f"http://127.0.0.1:{port}" for name, port in services.items()},
+        "http://localhost:8161": f"http://127.0.0.1:{services['notifier']}",
+        "http://localhost:8181": f"http://127.0.0.1:{services['portal']}",
+        "/var/lib/perkstream": str(folder),
         "kafka:9092": f"127.0.0.1:{client}",
         "CLIENT://:9092": f"CLIENT://127.0.0.1:{client}",
         "localhost:9093": f"127.0.0.1:{controller}",
@@ -91,7 +100,7 @@ async def running(folder: Path) -> AsyncGenerator[Cluster, None]:
         "/data/configdb": str(folder / "configdb"),
         "docker-entrypoint.sh": str(folder / "bin" / "docker-entrypoint.sh"),
     }
-    cluster = Cluster(folder, words)
+    cluster = Cluster(folder, words, services)
     for name in ("mounted", "etc", "bin", "data", "configdb", "db"):
         (folder / name).mkdir()
     make(cluster.secrets)

@@ -5,11 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic_settings import BaseSettings
+
+from services.ledger.app import CouponSettings
+from services.notifier.delivery.settings import DeliverySettings
+from services.notifier.settings import ChannelSettings
+from services.portal.settings import PortalSettings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES = sorted(app.parent.name for app in (ROOT / "services").glob("*/app.py"))
+OWN_SETTINGS: dict[str, list[type[BaseSettings]]] = {
+    "ledger": [CouponSettings],
+    "notifier": [DeliverySettings, ChannelSettings],
+    "portal": [PortalSettings],
+}
+"""What a service reads from its environment beside what every service does."""
 
 
 def dockerfile() -> list[tuple[str, list[str]]]:
@@ -35,7 +47,16 @@ def copied(service: str) -> list[Path]:
 
 
 def env_file(folder: Path, name: str) -> dict[str, str]:
-    """The variables of the env_file that compose.yaml names for that service."""
-    file = folder / Path(COMPOSE["services"][name]["env_file"]).name
-    pairs = (line.partition("=") for line in file.read_text().splitlines())
-    return {key: value for key, _, value in pairs}
+    """The variables of the files that compose.yaml names for that service, which lie in that folder."""
+    named: str | list[str] = COMPOSE["services"][name]["env_file"]
+    found: dict[str, str] = {}
+    for file in [named] if isinstance(named, str) else named:
+        lines = (folder / Path(file).name).read_text().splitlines()
+        pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+        found |= {key: value for key, _, value in pairs}
+    return found
+
+
+def environment(folder: Path, name: str) -> dict[str, str]:
+    """All variables that compose.yaml gives to that service."""
+    return env_file(folder, name) | COMPOSE["services"][name].get("environment", {})

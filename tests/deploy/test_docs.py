@@ -1,19 +1,24 @@
 """docs/run-it.md says what the code says: settings, topics and rights, metrics, readiness."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from prometheus_client import REGISTRY
 from pydantic_core import PydanticUndefined
 
+import services.notifier.delivery.metrics
 import shared.http.shell
-import shared.runtime.metrics  # both register what they count
+import shared.runtime.metrics  # all three register what they count
 from deploy.local.provision import LOOKS, OUTSIDE
 from shared.contracts.topics import SERVICES, TOPICS, Topic
 from shared.runtime.health import Health
 from shared.settings import PREFIX, Settings
-from tests.deploy.files import ROOT
+from tests.deploy.files import OWN_SETTINGS, ROOT
 
+assert services.notifier.delivery.metrics
 assert shared.http.shell
 assert shared.runtime.metrics
 TEXT = (ROOT / "docs" / "run-it.md").read_text()
@@ -39,12 +44,18 @@ def names(head: str) -> list[str]:
     return [name.strip().strip("`") for row in table(head) for name in row[0].split(",")]
 
 
-def test_every_setting_is_named_with_its_default() -> None:
-    def default(value: object) -> str:
-        return "required" if value is PydanticUndefined else "none" if value is None else f"`{value}`"
+@pytest.mark.parametrize("service", [None, *OWN_SETTINGS])
+def test_every_setting_is_named_with_its_default(service: str | None) -> None:
+    def default(value: Any) -> str:
+        if value is PydanticUndefined or value is None:
+            return "none" if value is None else "required"
+        return f"`{json.dumps(value) if isinstance(value, dict | tuple) else value}`"
 
-    assert [row[:2] for row in table("variable")] == [
-        [f"`{PREFIX}{name.upper()}`", default(field.default)] for name, field in Settings.model_fields.items()
+    kinds = [Settings] if service is None else OWN_SETTINGS[service]
+    fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
+    head = "variable" if service is None else f"{service}'s variable"
+    assert [row[:2] for row in table(head)] == [
+        [f"`{PREFIX}{name.upper()}`", default(field.default)] for name, field in fields.items()
     ]
 
 

@@ -1,6 +1,7 @@
 """The Dockerfile, as far as it can be checked without building it."""
 
 import fnmatch
+import json
 import re
 import shutil
 import subprocess
@@ -63,6 +64,19 @@ def test_it_installs_nothing_that_is_not_locked() -> None:
     assert "--only-binary :all:" in install
     locked = (DEPLOY / "requirements.txt").read_text()
     assert re.search(r"https?://", locked) is None
+
+
+def test_front_end_packages_are_locked_too_and_run_nothing_while_they_are_installed() -> None:
+    install = next(" ".join(found) for found in words("RUN") if "npm" in found)
+    assert install.startswith("npm ci ")
+    assert {"--omit=dev", "--ignore-scripts"} <= set(install.split())
+    frontend = ROOT / "services" / "portal" / "frontend"
+    locked = json.loads((frontend / "package-lock.json").read_text())["packages"]
+    assert all(package["integrity"].startswith("sha512-") for place, package in locked.items() if place)
+    assert not any("resolved" in package for package in locked.values())
+    copied_from = next(found for found in words("COPY") if found[0] == "--from=frontend")
+    assert ROOT / copied_from[-1] == frontend / "node_modules"
+    assert "**/node_modules" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
 def test_it_runs_as_nobody_special_and_stops_by_a_signal() -> None:

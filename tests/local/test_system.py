@@ -63,7 +63,7 @@ async def test_a_service_that_cannot_start_is_named_with_what_it_said(tmp_path: 
 def make(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command to the end of its output, as a pipe would: a process that kept it open would hang this."""
     command_line = [sys.executable, "-m", "deploy.local", command]
-    return subprocess.run(command_line, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command_line, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.fixture
