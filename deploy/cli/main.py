@@ -155,7 +155,7 @@ def rebuild(
 @app.command("sign-in")
 def sign_in(customer: Annotated[str, typer.Option(help="Who signs in.")]) -> None:
     """Print a link that opens a customer's page of the local system, once."""
-    print(tokens.sign_in(place.find(), customer))
+    typer.echo(tokens.sign_in(place.find(), customer))
 
 
 @app.command()

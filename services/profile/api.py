@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -25,7 +25,8 @@ from services.profile.bodies import (
     RemindersSetting,
 )
 from services.profile.rules import State
-from services.profile.state import ADDRESSES, CLEAR
+from services.profile.state import ADDRESSES, LOCALE, NAME, TIME_ZONE
+from services.profile.values import BadValueError, checked
 from shared.contracts.profile import ChannelName, Purpose
 from shared.http.commands import ACCEPTED, Sending
 from shared.http.problems import Problem, invalid
@@ -80,9 +81,7 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         if sealer is None:
             await known(customer_id)
             raise Problem("erased")
-        return {
-            path: text if text is None or path in CLEAR else sealer.seal(path, text) for path, text in values.items()
-        }
+        return {path: None if text is None else sealer.seal(path, text) for path, text in values.items()}
 
     @router.get("/customers/{customer_id}/profile", response_model=Profile, summary="The profile, and what it lacks")
     async def profile(
@@ -101,7 +100,9 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         responses=ACCEPTED,
     )
     async def edit(who: Writing, customer_id: CustomerId, body: Patch, sealers: Keys, sending: Send) -> Response:
-        values = await boxes(customer_id, body.values(), sealers)
+        said = body.values()
+        _check_names(said, programme().versions)
+        values = await boxes(customer_id, said, sealers)
         response = await sending(who, "EditProfile.v1", customer_id, {"values": values})
         return await after(response, sealers)
 
@@ -212,6 +213,27 @@ def _check_switch(who: Principal, *, only_off: bool) -> None:
     """The notifier acts for who unsubscribes, without a login: it may switch off and no more."""
     if not only_off and not who.scopes & {"customer", "staff"}:
         raise Problem("forbidden", "The scope contacts switches off alone")
+
+
+def _check_names(values: Mapping[str, str | None], versions: Sequence[Version]) -> None:
+    """A name that no version of the programme knows could be anything, a value too: it goes no further.
+
+    The others that are bad are told along with it; whether a day has come yet, only the customer's writer knows.
+    """
+    kinds = {f"fields.{name}": kind for version in versions for name, kind in version.kinds.items()}
+    kinds |= {path: path for path in (NAME, LOCALE, TIME_ZONE)}
+    if values.keys() <= kinds.keys():
+        return
+    faults: list[tuple[str, str]] = []
+    for path, text in values.items():
+        try:
+            if path not in kinds:
+                faults.append((path, "is no field of the profile"))
+            elif text is not None:
+                checked(kinds[path], text, date.max)
+        except BadValueError as error:
+            faults.append((path, str(error)))
+    raise invalid(faults)
 
 
 async def _owner(reader: Reader[State], card_id: str) -> str:

@@ -16,7 +16,7 @@ class Request(Record):
 
 
 class EditProfile(Request):
-    """Other values, by their paths in the profile (`fields.email`, `name`): boxes, but for `locale` and `time_zone`."""
+    """Other values, as boxes by their paths in the profile (`fields.email`, `name`)."""
 
     values: dict[str, str | None] = Field(repr=False)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from re import compile as pattern
 from typing import Final
 
 from msgspec import Struct
@@ -27,7 +26,6 @@ from shared.contracts.crm import Bad, ConsentSaid, CustomerUpserted
 from shared.rulebook.programme import Version
 from shared.sealing import Sealer, UnsealError
 
-_ID: Final = pattern(r"[A-Za-z0-9._:-]{1,64}")
 _CHANNEL_KINDS: Final = {"email": "email", "sms": "phone", "push": "push", "telegram": "telegram"}
 Fault = tuple[str, str]
 
@@ -53,7 +51,9 @@ def said_by_crm(state: State, record: CustomerUpserted, scene: Scene) -> Change:
     faults: list[Fault] = []
     texts: dict[str, str | None] = {}
     for path, value in _parts(record, faults):
-        if isinstance(value, Bad):
+        if _kind(path, scene.version) is None:  # a name that nobody knows could be anything, a value too
+            faults.append(("fields", "has a name that is no field of the profile"))
+        elif isinstance(value, Bad):
             faults += _at(path, value)
         else:
             texts[path] = value
@@ -69,7 +69,7 @@ def said_by_customer(state: State, edit: EditProfile, scene: Scene) -> Change:
     texts: dict[str, str | None] = {}
     for path, box in edit.values.items():
         try:
-            texts[path] = box if box is None or path in CLEAR else scene.sealer.open(path, box)
+            texts[path] = None if box is None else scene.sealer.open(path, box)
         except UnsealError:
             faults.append((path, "cannot be read"))
     change = _merged(state, texts, edit.sent_at, scene, own=True)
@@ -105,10 +105,7 @@ def _parts(record: CustomerUpserted, faults: list[Fault]) -> Iterator[tuple[str,
         faults += _at("fields", record.fields)
     else:
         for name, value in record.fields.items():
-            if _ID.fullmatch(name):
-                yield f"fields.{name}", value
-            else:  # what is no id could be anything, a value too
-                faults.append(("fields", "has a name that is no id"))
+            yield f"fields.{name}", value
     for path, value in ((NAME, record.name), (LOCALE, record.locale), (TIME_ZONE, record.time_zone)):
         if path in record.model_fields_set:
             yield path, value

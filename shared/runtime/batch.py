@@ -224,11 +224,13 @@ class Batch:
         ]
         if value is not None:
             headers += [("length", str(len(value)).encode()), ("sha256", hashlib.sha256(value).hexdigest().encode())]
-        # The CRM's records hold personal data, and so do commands: a retry reads the source again.
-        kept = None if value is None or self._personal(origin.topic) else value[: MAX_BYTES - _MARGIN]
+        # The CRM's records hold personal data, and so do commands: a retry reads the source again. The key of one that
+        # is bad may be anything.
+        personal = self._personal(origin.topic)
+        kept = None if value is None or personal else value[: MAX_BYTES - _MARGIN]
         topic = dead_letters_topic(self._service.name)
         # A record of Kafka has a key or a value.
-        key = b"" if kept is None and origin.key is None else origin.key
+        key = b"" if personal or (kept is None and origin.key is None) else origin.key
         part.letters.append(Letter(topic, part.owned.number, key, kept, headers))
 
     def _personal(self, topic: str) -> bool:

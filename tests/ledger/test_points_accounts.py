@@ -4,9 +4,10 @@ import pytest
 
 from services.ledger import rules
 from services.ledger.points import earning, journal
-from shared.contracts.profile import CustomerErased, ErasureAccepted
+from shared.contracts.profile import CompletionChanged, CustomerEnrolled, CustomerErased, ErasureAccepted
 from tests.ledger.world import (
     STAFF,
+    Customer,
     Given,
     adjust,
     at,
@@ -14,8 +15,10 @@ from tests.ledger.world import (
     event,
     hold,
     profile,
+    programme_of,
     purchase,
     returned,
+    terms,
     tick,
 )
 
@@ -123,3 +126,24 @@ def test_points_outstanding_are_summed_by_the_month_of_their_last_day(given: Giv
         "customers": 1,
     }
     assert rules.totals(rules.initial("c-1")) == {}
+
+
+def test_a_benefit_that_begins_and_ends_within_a_late_tick_is_over():
+    voucher = {
+        "id": "voucher",
+        "kind": "coupon",
+        "value_minor": 500,
+        "valid": "P30D",
+        "every": "year",
+        "requires": {"fields": ["phone"]},
+    }
+    given = Given(Customer(programme_of(terms(benefits=[voucher]))))
+    filled = CompletionChanged(percent=100, complete=True, filled=("phone",), missing=())
+    given(profile(CustomerEnrolled(via="crm"), "2010-05-01"), profile(filled, "2010-05-02"))
+    given.when(tick("2012-06-01")).only("BenefitUnlocked", "BenefitRevoked").then(
+        event("BenefitRevoked", period="2010"),
+        event("BenefitUnlocked", period="2011"),
+        event("BenefitRevoked", period="2011"),
+        event("BenefitUnlocked", period="2012"),
+        event("BenefitRevoked", period="2012"),
+    )

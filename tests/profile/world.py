@@ -12,7 +12,6 @@ from services.profile import rules, views
 from services.profile.answers import answer
 from services.profile.commands import COMMANDS
 from services.profile.rules import State
-from services.profile.state import CLEAR
 from shared.contracts.clock import TICK
 from shared.contracts.coherence import parse_programme
 from shared.contracts.crm import CRM
@@ -107,7 +106,7 @@ def edit(when: str = "2011-02-01", /, fields: Mapping[str, str | None] | None = 
 
 def boxed(path: str, text: str | None) -> str | None:
     """A value of the customer as it is kept."""
-    return text if text is None or path in CLEAR else SEALER.seal(path, text)
+    return None if text is None else SEALER.seal(path, text)
 
 
 def channel(name: str, on: bool, address: str | None = None, when: str = "2011-02-01") -> Command:
