@@ -90,6 +90,8 @@ class Loader:
         for customer, revision in known.items():
             if not revision:
                 self.cache.heads[customer] = Head(customer, missing[customer], 0, 0, self._rules.initial(customer), {})
+        for customer in missing:
+            self.cache.weigh(self.cache.heads[customer])  # also who is never touched, for their records are refused
 
     async def _load_prints(self, heads: Sequence[Head]) -> None:
         wanted: dict[str, tuple[Head, list[str]]] = {}
