@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared import log as logs
@@ -15,7 +15,10 @@ EXIT_CODE: Final = 70
 
 
 class Health:
-    """What the loop says of itself. A turn counts also while it waits for a server that is away: that is no hang."""
+    """What the loop says of itself. A turn counts also while it waits for a server that is away: that is no hang.
+
+    `beside`: what work beside the loop adds to the details.
+    """
 
     def __init__(self) -> None:
         self.turned_at = time.monotonic()
@@ -28,6 +31,7 @@ class Health:
         self.outage: str | None = None
         self.blocked: dict[str, str] = {}
         self.stopping = False
+        self.beside: Callable[[], Mapping[str, Any]] = dict
 
     def turned(self) -> None:
         """The loop is alive."""
@@ -53,6 +57,7 @@ class Health:
             "unpublished_batches": self.unpublished,
             "outage": self.outage,
             "blocked": self.blocked,
+            **self.beside(),
         }
         fine = self.programme and self.owned == self.assigned and age < SLOW and self.outage is None
         return fine and not self.stopping, details

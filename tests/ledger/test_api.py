@@ -59,8 +59,7 @@ class Kept:
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
         entries = [one for one in self.customer.log if one.public] if customer_id == CUSTOMER else []
         written = [
-            Logged(n, [encode(each, CUSTOMER, n, at := rfc3339(each.occurred_at), at)])
-            for n, each in enumerate(entries, 1)
+            Logged(n, [encode(each, CUSTOMER, n, rfc3339(each.occurred_at))]) for n, each in enumerate(entries, 1)
         ]
         return [each for each in reversed(written) if before_rev is None or each.revision < before_rev][:limit]
 

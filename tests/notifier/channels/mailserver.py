@@ -27,8 +27,8 @@ class MailServer:
         self.holds.set()
         self.open: set[SMTP] = set()
 
-    @property
     def mails(self) -> list[EmailMessage]:
+        """What was taken. (No property: aiosmtpd reads those of its handler with every connection.)"""
         parse = BytesParser(EmailMessage, policy=policy.default).parsebytes
         return [parse(one.original_content or b"") for one in self.envelopes]
 

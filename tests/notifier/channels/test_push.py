@@ -72,7 +72,8 @@ def test_we_write_the_example_of_the_rfc():
     key = ec.derive_private_key(int.from_bytes(decoded("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")), ec.SECP256R1())
     browser = ec.derive_private_key(int.from_bytes(decoded(str(EXAMPLE["private"]))), ec.SECP256R1())
     salt, secret = decoded("DGv6ra1nlYgDCS1FRnbzlw"), decoded(str(EXAMPLE["auth"]))
-    assert encoded(sealed(bytes(EXAMPLE["payload"]), public(browser), secret, key, salt)) == EXAMPLE["body"]
+    payload = b"When I grow up, I want to be a watermelon"
+    assert encoded(sealed(payload, public(browser), secret, key, salt)) == EXAMPLE["body"]
 
 
 async def test_the_browser_alone_can_read_it(channel: WebPush, service: Provider, browser: Browser, message: Rendered):

@@ -1,0 +1,200 @@
+"""One channel's messages on their way out. Each channel has a line of its own, so that none waits for another."""
+
+import asyncio
+import functools
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final, TypeVar
+
+import stamina
+from pymongo.errors import PyMongoError
+
+from services.notifier.channels.port import Channel, Permanent, Temporary
+from services.notifier.delivery import metrics
+from services.notifier.delivery.contacts import Address, Contact
+from services.notifier.delivery.outbox import Delivery
+from services.notifier.delivery.pace import Bucket, Pause
+from services.notifier.delivery.reporting import report_of, tell
+from services.notifier.delivery.ways import Ways
+from services.notifier.rendering import Rendered
+from services.notifier.reports import Outcome
+from shared import log as logs
+from shared.mongo import Unavailable
+
+log = logs.get("delivery")
+T = TypeVar("T")
+AT_ONCE: Final = 16  # messages of one channel that are on their way together
+POLL: Final = 0.05  # seconds between two looks where nothing is due
+OUTAGE: Final = 1.0  # seconds until a server that is away is asked again
+TRIES: Final = 3  # within one send, for what passes in a moment
+REMEMBERED: Final = 10_000
+"""Attempts that are over, so that a document which is written anew meanwhile is not taken for another one."""
+
+
+class Line:
+    """Takes what is due in a channel, hands it over, and reports. `channel`: `None` where it is not configured."""
+
+    def __init__(self, name: str, channel: Channel | None, ways: Ways, rate: float) -> None:
+        self.name = name
+        self.pause = Pause(name, ways.clock)
+        self.flying: dict[str, asyncio.Task[None]] = {}
+        self._channel, self._ways, self._bucket = channel, ways, Bucket(rate)
+        self._over: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._landing = asyncio.Event()
+
+    @property
+    def state(self) -> str:
+        """What is to be seen of it from outside."""
+        if self._channel is None:
+            return "off"
+        return "away" if self.pause.away else "on"
+
+    async def turn(self, owned: Mapping[int, int]) -> bool:
+        """Take what is due in these partitions (with their epochs); whether there was anything.
+
+        Raises `ProfileAway`, `Unavailable` and pymongo's errors; then nothing was taken.
+        """
+        room = (1 if self.pause.away else AT_ONCE) - len(self.flying)
+        if room <= (0 if self.pause.away else AT_ONCE // 2) or self.pause.waiting or not owned:
+            return False
+        found = await self._ways.outbox.due(self.name, owned, self._ways.clock(), room, self.flying)
+        found = [each for each in found if (each.id, each.attempt) not in self._over]
+        if not found:
+            return False
+        contacts = await self._ways.profile.contacts({each.customer for each in found}) if self._channel else {}
+        for delivery in found:
+            task = asyncio.create_task(
+                self._deliver(delivery, owned[delivery.partition], contacts.get(delivery.customer))
+            )
+            self.flying[delivery.place] = task
+            task.add_done_callback(functools.partial(self._landed, delivery.place))
+        metrics.IN_FLIGHT.labels(self.name).set(len(self.flying))
+        return True
+
+    async def rest(self) -> None:
+        """Wait until something has landed, or something may be due."""
+        self._landing.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL):  # wait_for of Python 3.11 may swallow that we are to stop
+                await self._landing.wait()
+
+    async def end(self, seconds: float) -> None:
+        """Give what is on its way so long to arrive; the rest stays marked, and is sent again by the next owner."""
+        if self.flying:
+            _, late = await asyncio.wait(self.flying.values(), timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _landed(self, place: str, task: asyncio.Task[None]) -> None:
+        self.flying.pop(place, None)
+        self._landing.set()
+        metrics.IN_FLIGHT.labels(self.name).set(len(self.flying))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("delivery failed", channel=self.name, exc_info=error)
+
+    async def _deliver(self, delivery: Delivery, epoch: int, contact: Contact | None) -> None:
+        address = None if contact is None else contact.channels.get(self.name)
+        against = self._against(delivery, address)
+        rendered = None
+        if against is None and contact is not None:
+            rendered = self._render(delivery, contact)
+            against = "unrenderable" if rendered is None else None
+        await self._bucket.take()
+        outbox = self._ways.outbox
+        try:
+            if not await outbox.begin(delivery, epoch):
+                return
+        except PyMongoError:  # it may be marked as ours, and was not sent
+            await _surely(lambda: outbox.put_back(delivery, epoch))
+            return
+        outcome = against
+        if outcome is None:
+            assert rendered is not None
+            assert address is not None
+            outcome = await self._send(delivery, rendered, address)
+        if outcome is None:
+            await _surely(lambda: outbox.put_back(delivery, epoch))
+            return
+        metrics.OUTCOMES.labels(self.name, delivery.template, outcome).inc()
+        self._remember(delivery)
+        report = report_of(delivery, outcome, self._ways.clock(), address and address.ref)
+        kept = await _surely(lambda: outbox.end(delivery, epoch, report))
+        while True:
+            with suppress(PyMongoError, Unavailable):
+                if await tell(self._ways.writers, report):
+                    await outbox.heard(delivery.partition, delivery.id, delivery.attempt)
+                return
+            if kept:
+                return  # it is told again from there
+            await asyncio.sleep(OUTAGE)
+
+    def _against(self, delivery: Delivery, address: Address | None) -> Outcome | None:
+        if self._channel is None:
+            return "not_configured"
+        if address is None:
+            return "no_address"
+        return "bad_address" if address.ref == delivery.avoid else None
+
+    def _render(self, delivery: Delivery, contact: Contact) -> Rendered | None:
+        try:
+            return self._ways.render(delivery, contact)
+        except Exception as error:  # noqa: BLE001  # a template's: the others must go on
+            log.error("message cannot be made", template=delivery.template, error=type(error).__name__)
+            return None
+
+    async def _send(self, delivery: Delivery, rendered: Rendered, address: Address) -> Outcome | None:
+        """Hand it over; `None` where the provider is away, and the message is to stay as it was."""
+        assert self._channel is not None
+        began = time.monotonic()
+        try:
+            async for attempt in stamina.retry_context(
+                on=_in_a_moment, attempts=TRIES, timeout=2.0, wait_initial=0.1, wait_max=1.0
+            ):
+                with attempt:
+                    await self._channel.send(rendered, address.address, delivery.id)
+        except Temporary as error:
+            return self._put_off(delivery, error)
+        except Permanent as error:
+            log.warning("message refused", channel=self.name, notification=delivery.id, reason=error.reason)
+            self.pause.works()
+            return "rejected" if error.address else "refused"
+        except Exception as error:  # noqa: BLE001  # a bug of one channel, or of what it stands on
+            log.error("channel failed", channel=self.name, error=type(error).__name__)
+            return "retry"
+        self.pause.works()
+        metrics.SECONDS.labels(self.name).observe(time.monotonic() - began)
+        return "sent"
+
+    def _put_off(self, delivery: Delivery, error: Temporary) -> Outcome | None:
+        if error.unsure:
+            metrics.REPEATS.labels("unsure").inc()
+        if error.alone:
+            self.pause.works()
+            log.info("message put off", channel=self.name, notification=delivery.id, reason=error.reason)
+            return "retry"
+        seconds = self.pause.fails(error.after_s)
+        log.warning("provider away", channel=self.name, reason=error.reason, pause_seconds=seconds)
+        return None
+
+    def _remember(self, delivery: Delivery) -> None:
+        self._over[delivery.id, delivery.attempt] = None
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
+
+
+async def _surely(step: Callable[[], Awaitable[T]]) -> T:
+    """Do it, however long the database is away: until then nobody else knows what became of a message."""
+    while True:
+        try:
+            return await step()
+        except PyMongoError as error:
+            log.warning("the queue cannot be written", error=type(error).__name__)
+            await asyncio.sleep(OUTAGE)
+
+
+def _in_a_moment(error: Exception) -> bool:
+    """Whether a failure may be over in a moment. What a provider may have taken is not sent again at once."""
+    return isinstance(error, Temporary) and not error.unsure and not error.alone and error.after_s is None

@@ -1,0 +1,129 @@
+"""The sender's side of the queue: documents that the rules wrote, and the marks by which one sender takes each.
+
+A document is `queued` as the rules wrote it; `sending` once a sender has taken it; `done` with the report of what
+became of it, until the rules have heard that. The mark is set by one atomic update that names the epoch of the
+partition: who has lost the partition finds nothing to take.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from services.notifier.views import DELIVERIES
+from shared.mongo import Document, Mongo
+from shared.runtime.owned import view_id
+
+
+class Delivery(Struct, frozen=True):
+    """A message to hand over; see `views.deliveries`. `repeats`: how often it was found half-way."""
+
+    partition: int
+    id: str
+    customer: str
+    template: str
+    channel: str
+    params: dict[str, Any]
+    locale: str
+    attempt: int
+    change: int
+    avoid: str | None
+    repeats: int
+
+    @property
+    def place(self) -> str:
+        """The document's `_id`."""
+        return view_id(self.partition, self.id)
+
+
+class Outbox:
+    """The queue in MongoDB. Raises pymongo's errors."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._documents = mongo.collection(DELIVERIES)
+
+    async def take_over(self, partition: int, epoch: int, flying: Collection[str]) -> int:
+        """Make a partition's queue ours; how many its last owner left half-way, which are queued again.
+
+        `flying`: `_id`s of what this process itself is sending.
+        """
+        mine = _range(partition)
+        await self._documents.update_many(
+            {"_id": mine, "status": "queued", "epoch": {"$not": {"$gte": epoch}}}, {"$set": {"epoch": epoch}}
+        )
+        left = await self._documents.update_many(
+            {"_id": {**mine, "$nin": list(flying)}, "status": "sending", "epoch": {"$lt": epoch}},
+            {"$set": {"status": "queued", "epoch": epoch}, "$inc": {"repeats": 1}},
+        )
+        return left.modified_count
+
+    async def due(
+        self, channel: str, partitions: Collection[int], now: datetime, limit: int, flying: Collection[str]
+    ) -> list[Delivery]:
+        """What may be sent now, in the order of what led to it."""
+        query: Document = {
+            "channel": channel,
+            "status": "queued",
+            "$and": [_in(partitions), {"$or": [{"due": None}, {"due": {"$lte": now}}]}, {"_id": {"$nin": [*flying]}}],
+        }
+        found = self._documents.find(query).sort("at", 1).limit(limit)
+        return [_delivery(document) async for document in found]
+
+    async def begin(self, delivery: Delivery, epoch: int) -> bool:
+        """Take it, as it was read, immediately before it is sent; False where it is not ours to send any more."""
+        taken = await self._documents.update_one(
+            {
+                "_id": delivery.place,
+                "status": "queued",
+                "attempt": delivery.attempt,
+                "change": delivery.change,
+                "epoch": {"$in": [None, epoch]},
+            },
+            {"$set": {"status": "sending", "epoch": epoch}},
+        )
+        return taken.modified_count == 1
+
+    async def put_back(self, delivery: Delivery, epoch: int) -> None:
+        """It was not sent, and waits as before."""
+        await self._documents.update_one(
+            {"_id": delivery.place, "status": "sending", "attempt": delivery.attempt, "epoch": epoch},
+            {"$set": {"status": "queued"}},
+        )
+
+    async def end(self, delivery: Delivery, epoch: int, report: Mapping[str, Any]) -> bool:
+        """Keep what became of it, so that a crash from here on sends nothing twice; False where it is not ours now."""
+        kept = await self._documents.update_one(
+            {"_id": delivery.place, "status": "sending", "attempt": delivery.attempt, "epoch": epoch},
+            {"$set": {"status": "done", "report": dict(report)}},
+        )
+        return kept.matched_count == 1
+
+    async def reports(self, partitions: Collection[int], limit: int, flying: Collection[str]) -> list[dict[str, Any]]:
+        """Reports that nobody may have heard; those of `flying` are being told."""
+        query: Document = {"status": "done", "$and": [_in(partitions), {"_id": {"$nin": [*flying]}}]}
+        found = self._documents.find(query).limit(limit)
+        return [document["report"] async for document in found]
+
+    async def heard(self, partition: int, identity: str, attempt: int) -> None:
+        """The rules know of that attempt; what they did not take away themselves goes."""
+        await self._documents.delete_one({"_id": view_id(partition, identity), "status": "done", "attempt": attempt})
+
+
+def _range(partition: int) -> dict[str, str]:
+    return {"$gte": f"{partition:02d}/", "$lt": f"{partition:02d}0"}
+
+
+def _in(partitions: Collection[int]) -> Document:
+    return {"$or": [{"_id": _range(partition)} for partition in partitions]}
+
+
+def _delivery(document: Document) -> Delivery:
+    partition, _, identity = document["_id"].partition("/")
+    names = ("customer", "template", "channel", "params", "locale", "attempt", "change", "avoid")
+    return Delivery(
+        partition=int(partition),
+        id=identity,
+        repeats=document.get("repeats", 0),
+        **{name: document[name] for name in names},
+    )

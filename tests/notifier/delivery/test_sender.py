@@ -1,0 +1,258 @@
+"""The sender at work: what is queued arrives, once, and what became of it is known."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.notifier.delivery.line import AT_ONCE
+from services.notifier.delivery.outbox import Outbox
+from services.notifier.views import DELIVERIES, open_items
+from tests.notifier.channels.mailserver import MailServer
+from tests.notifier.channels.provider import Answer, Provider
+from tests.notifier.delivery.stand import PARTITIONS, Profile, Stand, customer, until, when
+from tests.notifier.rules.world import preferences, tier, unlocked
+
+MAIL = preferences(known="email")
+
+
+def repeats(why: str) -> float:
+    return REGISTRY.get_sample_value("perkstream_delivery_repeats_total", {"why": why}) or 0
+
+
+async def moved(stand: Stand, *numbers: int) -> None:
+    """These customers reach another tier, and can be reached by mail."""
+    for number in numbers:
+        name = customer(number)
+        stand.profile.addresses[name] = {"email": f"{name}@example.org"}
+        await stand.writer.say(name, MAIL, tier("bronze", "silver", when()))
+
+
+async def empty(stand: Stand) -> bool:
+    return await stand.documents() == []
+
+
+async def test_what_is_queued_is_sent_and_reported(stand: Stand, server: MailServer) -> None:
+    await moved(stand, 1)
+    ((identity, _),) = stand.writer.customer("c-1").queue.items()
+    async with stand.runs():
+        await until(lambda: empty(stand))
+    (mail,) = server.mails()
+    assert mail["To"] == "c-1@example.org"
+    assert identity in mail["Message-ID"]
+    assert "Ada Example" in str(mail.get_body(("plain",)))
+    assert mail["List-Unsubscribe"].startswith("<https://bonus.example/unsubscribe/")
+    assert stand.writer.events("c-1") == ["sent tier_changed/email"]
+
+
+async def test_a_pile_is_sent_whole_each_once(stand: Stand, server: MailServer) -> None:
+    await moved(stand, *range(40))
+    async with stand.runs():
+        await until(lambda: empty(stand))
+    assert sorted(mail["To"] for mail in server.mails()) == sorted(f"c-{n}@example.org" for n in range(40))
+    assert server.connections < 40
+
+
+async def test_what_was_left_half_way_is_sent_again_once_with_the_same_id_and_counted(
+    stand: Stand, server: MailServer
+) -> None:
+    await moved(stand, 1)
+    before = repeats("half_way")
+    server.holds.clear()  # it is with the server when its sender dies
+    async with stand.runs() as sender:
+        await until(lambda: _status(stand, "sending"))
+        for task in sender.lines["email"].flying.values():
+            task.cancel()
+    server.holds.set()
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await until(lambda: empty(stand))
+    assert 1 <= len(server.mails()) <= 2
+    assert len({mail["Message-ID"] for mail in server.mails()}) == 1
+    assert repeats("half_way") == before + 1
+    assert stand.writer.events("c-1") == ["sent tier_changed/email"]
+
+
+async def test_what_was_sent_and_not_reported_is_reported_by_the_next_owner_and_not_sent_again(
+    stand: Stand, server: MailServer
+) -> None:
+    await moved(stand, 1)
+    stand.writer.away = True
+    async with stand.runs():
+        await until(lambda: _status(stand, "done"))
+    stand.writer.away = False
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+    assert stand.writer.events("c-1") == ["sent tier_changed/email"]
+
+
+async def test_who_has_lost_a_partition_finds_nothing_to_take(stand: Stand) -> None:
+    await moved(stand, 1)
+    outbox = Outbox(stand.mongo)
+    owned = range(PARTITIONS)
+    for number in owned:
+        await outbox.take_over(number, 1, ())
+    (seen,) = await outbox.due("email", owned, stand.clock(), 10, ())
+    for number in owned:
+        await outbox.take_over(number, 2, ())
+    assert not await outbox.begin(seen, 1)
+    assert await outbox.begin(seen, 2)
+    assert not await outbox.begin(seen, 2)
+
+
+async def test_what_was_withdrawn_after_it_was_read_is_not_taken(stand: Stand) -> None:
+    await moved(stand, 1)
+    outbox = Outbox(stand.mongo)
+    (seen,) = await outbox.due("email", range(PARTITIONS), stand.clock(), 10, ())
+    await stand.writer.say("c-1", preferences(consent=False))
+    assert not await outbox.begin(seen, 1)
+
+
+async def test_an_hour_without_a_mail_server_delays_and_loses_nothing(stand: Stand, server: MailServer) -> None:
+    await moved(stand, 1, 2, 3, 4)
+    down = stand.channels.model_copy(update={"smtp_port": 1})
+    stand.channels, up = down, stand.channels
+    async with stand.runs() as sender:
+        for _ in range(8):  # pauses grow, and what cannot be sent stays as it is
+            await until(lambda: sender.lines["email"].pause.waiting)
+            stand.clock.ahead += timedelta(minutes=10)
+        await stand.writer.say("c-3", tier("silver", "bronze", when()))
+    assert server.mails() == []
+    assert all(document["attempt"] == 1 for document in await stand.documents())
+    stand.channels = up
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await until(lambda: empty(stand))
+    assert sorted(mail["To"] for mail in server.mails()) == [f"c-{n}@example.org" for n in (1, 2, 4)]
+
+
+async def test_messages_go_in_the_order_of_their_causes(stand: Stand) -> None:
+    for number, ago in ((1, 30), (2, 50), (3, 40)):
+        raw = tier("bronze", "silver", when(timedelta(minutes=ago)))
+        await stand.writer.say(customer(number), MAIL, raw)
+    found = await Outbox(stand.mongo).due("email", range(PARTITIONS), stand.clock(), 10, ())
+    assert [each.customer for each in found] == ["c-2", "c-3", "c-1"]
+
+
+async def test_a_server_that_puts_one_off_is_asked_again_after_a_pause_and_takes_the_others(
+    stand: Stand, server: MailServer
+) -> None:
+    server.at_rcpt = ["450 4.2.0 greylisted"]
+    await moved(stand, 1)
+    async with stand.runs():
+        await until(lambda: _has(stand, attempt=2))
+        await moved(stand, 2)
+        await until(lambda: len(server.mails()) == 1)
+        assert server.mails()[0]["To"] == "c-2@example.org"
+        stand.clock.ahead += timedelta(minutes=2)
+        await until(lambda: empty(stand))
+    assert [mail["To"] for mail in server.mails()] == ["c-2@example.org", "c-1@example.org"]
+
+
+async def test_an_address_that_is_rejected_is_not_tried_again_until_it_changes(
+    stand: Stand, server: MailServer
+) -> None:
+    server.at_rcpt = ["550 5.1.1 no such user"]
+    await moved(stand, 1)
+    async with stand.runs():
+        await until(lambda: empty(stand))
+        await stand.writer.say("c-1", unlocked("alpha", when(timedelta(seconds=5))))
+        await until(lambda: empty(stand))
+        stand.profile.addresses["c-1"] = {"email": "new@example.org"}
+        await stand.writer.say("c-1", tier("silver", "gold", when()))
+        await until(lambda: empty(stand))
+    assert [mail["To"] for mail in server.mails()] == ["new@example.org"]
+    assert stand.writer.events("c-1") == [
+        "failed tier_changed/email rejected",
+        "suppressed benefit_unlocked/email bad_address",
+        "sent tier_changed/email",
+    ]
+
+
+async def test_who_has_no_address_any_more_is_accounted_for(stand: Stand, server: MailServer) -> None:
+    await moved(stand, 1)
+    stand.profile.addresses.clear()
+    async with stand.runs():
+        await until(lambda: empty(stand))
+    assert server.mails() == []
+    assert stand.writer.events("c-1") == ["suppressed tier_changed/email no_address"]
+
+
+async def test_a_channel_that_is_not_configured_is_accounted_for_at_once(stand: Stand) -> None:
+    await stand.writer.say("c-1", preferences(known="push"), tier("bronze", "silver", f"{when()[:10]}T12:00:00Z"))
+    async with stand.runs() as sender:
+        await until(lambda: empty(stand))
+        assert sender.status() == {"email": "on", "push": "off", "sms": "on"}
+    assert stand.writer.events("c-1") == ["suppressed tier_changed/push not_configured"]
+
+
+async def test_while_profile_is_away_messages_wait(stand: Stand, server: MailServer, profile: Profile) -> None:
+    profile.away = True
+    await moved(stand, 1)
+    async with stand.runs():
+        await until(lambda: profile.asked >= 2)
+        assert [document["status"] for document in await stand.documents()] == ["queued"]
+        profile.away = False
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+
+
+async def test_a_gateway_that_hangs_holds_up_no_mail(stand: Stand, server: MailServer, gateway: Provider) -> None:
+    gateway.answers = [Answer(hangs=True)] * 50
+    await moved(stand, *range(20))
+    mails = await stand.documents()
+    for mail in mails:
+        other = mail | {"_id": f"{mail['_id']}-sms", "channel": "sms"}
+        await stand.mongo.collection(DELIVERIES).insert_one(other)
+        stand.profile.addresses[mail["customer"]]["sms"] = "+4930123456"
+    async with stand.runs() as sender:
+        await until(lambda: len(server.mails()) == 20)
+        await until(lambda: gateway.requests)
+        assert len(sender.lines["sms"].flying) <= AT_ONCE
+        for task in sender.lines["sms"].flying.values():
+            task.cancel()
+
+
+async def test_what_comes_while_it_is_on_its_way_does_not_send_it_twice(stand: Stand, server: MailServer) -> None:
+    name = customer(1)
+    stand.profile.addresses[name] = {"email": f"{name}@example.org"}
+    moment = when(timedelta(seconds=10))
+    await stand.writer.say(name, MAIL, unlocked("alpha", moment))
+    server.holds.clear()
+    async with stand.runs():
+        await until(lambda: _status(stand, "sending"))
+        await stand.writer.say(name, unlocked("beta", moment))
+        stand.writer.away = True
+        server.holds.set()
+        await until(lambda: len(server.mails()) == 1)
+        await asyncio.sleep(0.3)
+        stand.writer.away = False
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+    assert stand.writer.events(name) == ["sent benefit_unlocked/email"]
+    assert [item["reason"] for item in _open(stand, name)] == ["cap"]
+
+
+async def test_no_address_and_no_name_is_left_behind(
+    stand: Stand, server: MailServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.at_rcpt = ["550 5.1.1 no such user"]
+    await moved(stand, 1)
+    async with stand.runs():
+        await until(lambda: empty(stand))
+    out = "".join(capfd.readouterr()) + repr(stand.writer.told) + repr(stand.writer.customers["c-1"].log)
+    assert "example.org" not in out.replace("ref-c-1@example.org", "")
+    assert "Ada" not in out
+
+
+def _open(stand: Stand, name: str) -> list[dict[str, Any]]:
+    return open_items(stand.writer.customer(name).state)
+
+
+async def _status(stand: Stand, status: str) -> bool:
+    return [document["status"] for document in await stand.documents()] == [status]
+
+
+async def _has(stand: Stand, **fields: Any) -> bool:
+    return any(fields.items() <= document.items() for document in await stand.documents())
