@@ -1,0 +1,1 @@
+"""Portal: "My Bonus Program", the page on which customers see what they have, what is missing, and what it is worth."""
