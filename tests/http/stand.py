@@ -108,6 +108,12 @@ class Log:
     async def head(self, customer_id: str) -> Any:
         raise NotImplementedError
 
+    async def view(self, collection: str, identity: str) -> None:
+        return None
+
+    async def totals(self) -> dict[str, int]:
+        return {}
+
 
 class Change(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)

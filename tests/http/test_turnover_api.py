@@ -41,10 +41,15 @@ class Kept:
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
         entries = self.customer.log if customer_id == CUSTOMER else []
         written = [
-            Logged(n, [encode(each, CUSTOMER, n, at := rfc3339(each.occurred_at), at)])
-            for n, each in enumerate(entries, 1)
+            Logged(n, [encode(each, CUSTOMER, n, rfc3339(each.occurred_at))]) for n, each in enumerate(entries, 1)
         ]
         return [each for each in reversed(written) if before_rev is None or each.revision < before_rev][:limit]
+
+    async def view(self, collection: str, identity: str) -> None:
+        return None
+
+    async def totals(self) -> dict[str, int]:
+        return {}
 
 
 def app(kept: Kept) -> FastAPI:

@@ -4,6 +4,7 @@ Run as a process under the name of the ledger, whose topics and rights exist; it
 """
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -97,7 +98,7 @@ def due_at(_state: State, _programme: Programme) -> datetime | None:
     return None
 
 
-def answer(state: State, _command: Command, entries: list[Entry], _now: datetime) -> Reply:
+def answer(state: State, _command: Command, entries: Sequence[Entry], _now: datetime) -> Reply:
     if not entries:
         return Reply(409, {"type": "insufficient-points", "available": state.total})
     return Reply(200, {"total": state.total})
