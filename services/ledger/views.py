@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from services.ledger.benefits import terms
 from services.ledger.benefits.state import Benefits, Grant, grant_key, grants_of
+from services.ledger.points.account import Accounts
 from services.ledger.points.lots import moment, total
 from services.ledger.state import State
 from services.ledger.texts import benefit_labels, label, texts
@@ -73,7 +74,7 @@ def trial_balance(totals: Mapping[str, int], programme: Programme, now: datetime
     """
     rules = programme.in_force(now) or programme.versions[0]
     value = rules.terms.points.value_minor
-    accounts = {name.partition("/")[2]: points for name, points in totals.items() if name.startswith("accounts/")}
+    accounts = {name: totals.get(f"accounts/{name}", 0) for name in Accounts.__struct_fields__}
     months = {name.partition("/")[2]: points for name, points in totals.items() if name.startswith("liability/")}
     return {
         "accounts": accounts,

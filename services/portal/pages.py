@@ -143,6 +143,10 @@ def routes(desk: Desk) -> APIRouter:
             fields = None
         return await parts.data(desk, visit, fields, done=done)
 
+    @router.get(f"{HOME}/{{rest:path}}", include_in_schema=False)
+    async def nowhere() -> Response:
+        raise Problem("not-found")
+
     return router
 
 

@@ -12,6 +12,9 @@ from starlette.types import ASGIApp
 from shared.settings import PREFIX
 
 GRACE: Final = 5  # seconds in which requests may end; a service stops within 15
+# Seconds that an idle connection is kept: longer than clients and load balancers do (5 to 60), for a request that is
+# sent while the server hangs up is lost, and a till cannot know whether it was.
+KEEP_ALIVE: Final = 75
 
 
 class Server(uvicorn.Server):
@@ -42,6 +45,7 @@ async def serve(app: ASGIApp, at: socket.socket, stop: asyncio.Event) -> None:
         server_header=False,
         proxy_headers=False,
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
     server = Server(config)

@@ -170,7 +170,7 @@ async def _serve(
         except TimeoutError:
             log.warning("stopped in the middle of an outage; the next owner goes on")
         stop.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*(task for task in tasks if not task.cancelled()))
     finally:
         stop.set()
         await http

@@ -10,6 +10,11 @@ from tests.bench.meter import Cost
 PLAIN: Final = "FastStream handler"
 RAW: Final = "raw transactions, 1 thread"
 ONE: Final = "turnover, 1 process"
+LEDGER: Final = "ledger, 1 process"
+HOLD: Final = "hold to answer"
+ENROLMENTS: Final = "profile, 2 processes, enrolments"
+UPDATES: Final = "profile, 2 processes, updates"
+EDIT: Final = "edit to answer"
 TWO: Final = "turnover, 2 processes"
 HISTORY: Final = "… ten times the history"
 MILLION: Final = "… a million customers"
@@ -96,19 +101,21 @@ def parts(runs: Iterable[Run]) -> dict[str, Part]:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from the time at which a purchase was to be produced until its event was seen, at a fixed rate.
-    `service_…`: the part of it between the broker's times of the purchase and of the event."""
+    """Milliseconds from the time at which a purchase was to be produced until its event was seen, at a fixed rate; or
+    from when a till was to ask until it was answered. `service_…`: the part of it between the broker's times of the
+    purchase and of the event."""
 
     part: str
     purchases: int
     p50: float
     p99: float
     longest: float
-    service_p50: float
-    service_p99: float
+    service_p50: float | None
+    service_p99: float | None
 
     @staticmethod
-    def of(part: str, whole: Sequence[float], service: Sequence[float]) -> "Latency":
+    def of(part: str, whole: Sequence[float], service: Sequence[float] = ()) -> "Latency":
         """Of at least two latencies in milliseconds."""
-        cuts, within = statistics.quantiles(whole, n=100), statistics.quantiles(service, n=100)
-        return Latency(part, len(whole), cuts[49], cuts[98], max(whole), within[49], within[98])
+        cuts, within = statistics.quantiles(whole, n=100), statistics.quantiles(service, n=100) if service else None
+        p50, p99 = (within[49], within[98]) if within else (None, None)
+        return Latency(part, len(whole), cuts[49], cuts[98], max(whole), p50, p99)

@@ -19,17 +19,18 @@ STOP_WITHIN_S = 20
 
 
 class Fleet:
-    """So many processes of turnover."""
+    """So many processes of a service."""
 
-    def __init__(self, count: int, environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(self, service: str, count: int, environment: Mapping[str, str], logs: Path) -> None:
         """`environment`: the whole of a process, but for its port; `logs`: the folder that they write to."""
-        command = [sys.executable, "-m", "services.turnover.app"]
-        self._urls: list[str] = []
+        command = [sys.executable, "-m", f"services.{service}.app"]
+        self.service = service
+        self.urls: list[str] = []
         self.children: list[Child] = []
         for number, port in enumerate(ports.choose(count), 1):
             env = {**environment, f"{PREFIX}HTTP_PORT": str(port)}
-            self.children.append(Child(f"turnover-{number}", command, logs / f"turnover-{number}.log", env))
-            self._urls.append(f"http://127.0.0.1:{port}")
+            self.children.append(Child(f"{service}-{number}", command, logs / f"{service}-{number}.log", env))
+            self.urls.append(f"http://127.0.0.1:{port}")
         self.peak = 0.0
 
     @property
@@ -44,11 +45,13 @@ class Fleet:
         shares = even(len(self.children))
         try:
             async with asyncio.timeout(READY_WITHIN_S), httpx.AsyncClient(timeout=2) as http:
-                while sorted([await self._claimed(http, url) for url in self._urls]) != shares:
+                while sorted([await self._claimed(http, url) for url in self.urls]) != shares:
                     self.check()
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise StackError(f"turnover was not ready in {READY_WITHIN_S} s: {self.children[0].last_words()}") from None
+            raise StackError(
+                f"{self.service} was not ready in {READY_WITHIN_S} s: {self.children[0].last_words()}"
+            ) from None
 
     def check(self) -> None:
         """Raise when one has ended by itself."""
@@ -60,7 +63,7 @@ class Fleet:
         """Whether all that is stored is published."""
         try:
             async with httpx.AsyncClient(timeout=10) as http:
-                answers = [await http.get(f"{url}/readyz") for url in self._urls]
+                answers = [await http.get(f"{url}/readyz") for url in self.urls]
         except httpx.HTTPError:
             return False
         return all(answer.is_success and not answer.json()["details"]["unpublished_batches"] for answer in answers)

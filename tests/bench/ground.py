@@ -18,13 +18,14 @@ from deploy.cli import programme
 from deploy.local import jars
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
-from deploy.local.system import PROGRAMME
-from shared.contracts.topics import PURCHASES, events_topic
+from deploy.local.system import PROGRAMME, settings
+from shared.contracts.topics import CUSTOMERS, PURCHASES, events_topic
 from shared.settings import PREFIX
 from tests.bench import fleet, raw
 from tests.bench.purchases import PARTITIONS, REQUEST_BYTES, Load, Till
 
 EVENTS: Final = events_topic("turnover")
+SOURCES: Final = {"turnover": PURCHASES, "ledger": EVENTS, "profile": CUSTOMERS}  # what a service is measured on
 POLL_S: Final = 0.1
 STUCK_S: Final = 60
 _RECORDED: Final = "TurnoverRecorded.v1"
@@ -88,7 +89,7 @@ class Ground:
     def environment(self, role: str) -> dict[str, str]:
         """The whole environment of a process that is measured."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-        return inherited | self.stack.environment(role) | {f"{PREFIX}LOG_FORMAT": "json"}
+        return inherited | settings(self.stack, role, {}, 0) | {f"{PREFIX}LOG_FORMAT": "json"}
 
     @property
     def servers(self) -> dict[str, list[int]]:
@@ -101,20 +102,35 @@ class Ground:
         return await self.consumer.end_offsets(places)
 
     async def published(self, running: fleet.Fleet, behind: int = 0) -> None:
-        """Return when all purchases on the topic are stored but for so many, and all that they led to is published."""
-        want = sum((await self.ends(PURCHASES)).values()) - behind
+        """Return when all that it reads is stored but for so many records, and all that they led to is published."""
+        source = SOURCES[running.service]
+        want = sum((await self.ends(source)).values()) - behind
         before, moved = -1, time.monotonic()
-        while (stored := self._stored()) < want or not (behind or await running.idle()):
+        while (stored := self._stored(running.service, source)) < want or not (behind or await running.idle()):
             running.check()
             if stored > before:
                 before, moved = stored, time.monotonic()
             elif time.monotonic() - moved > STUCK_S:
-                raise StackError(f"turnover does not go on: {stored:,} of {want:,} records are stored")
+                raise StackError(f"{running.service} does not go on: {stored:,} of {want:,} records are stored")
             await asyncio.sleep(POLL_S)
 
-    def _stored(self) -> int:
-        found = self.mongo["turnover"]["partitions"].find({}, {"next": 1})
-        return sum(document["next"].get(PURCHASES, 0) for document in found)
+    def _stored(self, service: str, source: str) -> int:
+        found = self.mongo[service]["partitions"].find({}, {"next": 1})
+        return sum(document["next"].get(source, 0) for document in found)
+
+    async def records(self, topic: str, since: dict[TopicPartition, int] | None = None) -> list[Any]:
+        """What there is on a topic, or what came since; by partition in order."""
+        ends, found = await self.ends(topic), list[Any]()
+        self.consumer.assign(list(ends))
+        for place, end in ends.items():
+            at = since[place] if since else 0
+            self.consumer.seek(place, at)
+            while at < end:
+                some = (await self.consumer.getmany(place, timeout_ms=5_000)).get(place, [])
+                found += some
+                at += len(some)
+        self.consumer.unsubscribe()
+        return found
 
     async def events(self, load: Load, since: dict[TopicPartition, int]) -> Published:
         """The events of a load, checked: one for each purchase, and no version twice or left out."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from deploy.cli.trouble import notes
-from tests.bench import latency, plain, raw
+from tests.bench import crm, latency, ledger, plain, raw
 from tests.bench.figures import ALONE, BESIDE, HISTORY, MILLION, TWO, Latency, Run
 from tests.bench.ground import Ground
 from tests.bench.throughput import fresh, from_full_topic, measure, send
@@ -145,12 +145,32 @@ async def latencies(ground: Ground, size: Size, results: Results) -> None:
             results.time(await latency.measure(ground, f"{rate:,}/s", rate, customers))
 
 
+async def ledger_too(ground: Ground, size: Size, results: Results) -> None:
+    """The ledger on what turnover has just published, one process each; and tills that ask while purchases stream."""
+    for number in range(size.rounds):
+        notes.print(f"ledger, round {number + 1} of {size.rounds}", highlight=False)
+        for run in await ledger.throughput_of_both(ground, size.records, size.customers):
+            results.add(run)
+    results.time(await ledger.holds(ground, RATES[0], size.seconds, size.customers))
+
+
+async def profile_too(ground: Ground, size: Size, results: Results) -> None:
+    """The CRM's records with everything sealed; and customers who edit while they stream."""
+    for number in range(size.rounds):
+        notes.print(f"profile, round {number + 1} of {size.rounds}", highlight=False)
+        for run in await crm.ingestion(ground, size.records // 2, size.customers):
+            results.add(run)
+    results.time(await crm.edits(ground, RATES[0], size.seconds, size.customers))
+
+
 PARTS: Final[dict[str, Work]] = {
     "throughput": throughput,
     "history": history,
     "million": million,
     "large": large,
     "latency": latencies,
+    "ledger": ledger_too,
+    "profile": profile_too,
 }
 
 

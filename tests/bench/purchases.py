@@ -59,6 +59,15 @@ class Till:
         """That many of so many customers, drawn evenly."""
         return [f"c-{self._random.randrange(customers):07d}" for _ in range(count)]
 
+    def numbers(self, count: int, among: int) -> list[int]:
+        """That many of the numbers from 0 to below `among`, drawn evenly."""
+        return [self._random.randrange(among) for _ in range(count)]
+
+    def later(self) -> datetime:
+        """A business time of its own, a second after the one before."""
+        self._made += 1
+        return self.now
+
     def home(self, customer: str) -> int:
         """The partition of a customer."""
         number = self._home.get(customer)
@@ -98,6 +107,13 @@ class Till:
                 if len(made.ids) % TWICE == 0:
                     self._append(made, home, key, value)
             self._append(made, home, key, value)
+        return made
+
+    def again(self, records: Iterable[Any]) -> Load:
+        """Records of Kafka as they are, on their partitions."""
+        made = Load()
+        for record in records:
+            self._append(made, record.partition, record.key, record.value)
         return made
 
     def _append(self, made: Load, partition: int, key: bytes, value: bytes) -> None:

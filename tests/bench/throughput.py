@@ -11,7 +11,7 @@ from shared.contracts.topics import CLOCK
 from tests.bench import raw
 from tests.bench.figures import ONE, TWO, Run
 from tests.bench.fleet import Fleet
-from tests.bench.ground import Ground
+from tests.bench.ground import SOURCES, Ground
 from tests.bench.meter import Meter
 from tests.bench.purchases import PARTITIONS, Load
 
@@ -26,17 +26,7 @@ async def measure(ground: Ground, running: Fleet, load: Load, part: str, counted
     purchases that this is about, where the load has others beside them.
     """
     since = await ground.ends()
-    running.freeze()
-    try:
-        async with asyncio.timeout(FILL_WITHIN_S):
-            await ground.till.send(load)
-    except TimeoutError:
-        raise StackError(f"the broker did not take {load.records:,} records within {FILL_WITHIN_S} s") from None
-    finally:
-        ground.before = raw.newest(ground.mongo)
-        meter = Meter({"service": running.pids, **ground.servers})
-        began = time.time()
-        running.thaw()
+    began, meter = await let_go(ground, running, load)
     await ground.published(running)
     cost = meter.read()
     published = await ground.events(load, since)
@@ -44,11 +34,27 @@ async def measure(ground: Ground, running: Fleet, load: Load, part: str, counted
     return Run.of(part, len(counted) if counted else load.records, ended - began, cost)
 
 
+async def let_go(ground: Ground, running: Fleet, load: Load) -> tuple[float, Meter]:
+    """Freeze the processes, fill the topic that they read, and let them go on: since when, and what it costs."""
+    running.freeze()
+    try:
+        async with asyncio.timeout(FILL_WITHIN_S):
+            await ground.till.send(load, SOURCES[running.service])
+    except TimeoutError:
+        raise StackError(f"the broker did not take {load.records:,} records within {FILL_WITHIN_S} s") from None
+    finally:
+        ground.before = raw.newest(ground.mongo)
+        meter = Meter({"service": running.pids, **ground.servers})
+        began = time.time()
+        running.thaw()
+    return began, meter
+
+
 async def send(ground: Ground, running: Fleet, loads: Iterable[Load]) -> None:
     """Put these through the service as fast as it goes, without measuring; no more than two of them wait."""
     for load in loads:
         await ground.published(running, behind=load.records)
-        await ground.till.send(load)
+        await ground.till.send(load, SOURCES[running.service])
     await ground.published(running)
 
 
@@ -60,13 +66,20 @@ async def tick(ground: Ground) -> None:
 
 
 @asynccontextmanager
-async def fresh(ground: Ground, processes: int) -> AsyncGenerator[Fleet, None]:
+async def fresh(ground: Ground, processes: int, service: str = "turnover") -> AsyncGenerator[Fleet, None]:
     """So many processes, ready, on an empty database and empty topics."""
     await ground.clear()
-    running = Fleet(processes, ground.environment("turnover"), ground.stack.folder / "logs")
+    async with started(ground, processes, service) as running:
+        await tick(ground)
+        yield running
+
+
+@asynccontextmanager
+async def started(ground: Ground, processes: int, service: str) -> AsyncGenerator[Fleet, None]:
+    """So many processes, ready, on what there is."""
+    running = Fleet(service, processes, ground.environment(service), ground.stack.folder / "logs")
     try:
         await running.start()
-        await tick(ground)
         yield running
     finally:
         await running.stop()

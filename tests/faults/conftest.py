@@ -11,13 +11,16 @@ import pytest_asyncio
 from pymongo import AsyncMongoClient
 
 from deploy.local.stack import Stack
+from tests.faults.ledger import LEDGER
 from tests.faults.process import Nursery, nursery
+from tests.faults.profile import PROFILE
 from tests.faults.subject import Subject
 from tests.faults.turnover import TURNOVER
 from tests.faults.world import World, opened
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of servers that a test has killed
-SUBJECTS = [TURNOVER]
+# The runtime is one: the other services are tried with what they use of it beside.
+SUBJECTS = [TURNOVER, *(pytest.param(each, marks=pytest.mark.chaos) for each in (PROFILE, LEDGER))]
 PARTITIONS = 4  # fewer claims, and every partition has something to do
 
 
@@ -33,7 +36,7 @@ async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session", params=SUBJECTS, ids=lambda subject: subject.name)
+@pytest.fixture(scope="session", params=SUBJECTS, ids=["turnover", "profile", "ledger"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     """The service under test."""
     return request.param

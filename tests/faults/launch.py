@@ -14,6 +14,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from shared.contracts.records import Record
+
 SLOW = 1.5  # seconds that a loop is held after a rebalance: records that leak have long come by then
 
 
@@ -198,7 +200,8 @@ def _spoil(module: str, text: str) -> None:
     decide = rules.decide
 
     def spoilt(state: Any, message: Any, *rest: Any) -> Any:
-        if text in repr(message):
+        record = getattr(message, "message", message)  # which a service with personal data gets with what opens it
+        if text in repr(vars(record) if isinstance(record, Record) else record):  # some fields are hidden in its text
             raise ZeroDivisionError("a bug built in by a test")
         return decide(state, message, *rest)
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from aiokafka import ConsumerRecord
 
 from shared.runtime.rules import Service
+from shared.sealing import Sealer
 
 Record = ConsumerRecord[bytes | None, bytes | None]
 Place = tuple[str, int, int]  # topic, partition and offset of a record
@@ -54,18 +55,21 @@ class Outcome:
 class Subject:
     """A service under test.
 
-    `traffic`: of a label, with which the customers' ids begin, and of how many customers. `undisturbed`: what the
-    records of its inputs lead to, in the order in which they came, on so many partitions, with rules that raise where a
-    record holds one of these words. `sums`: of a state, what `Outcome` has in `sums`.
-    `due`: a time by which everybody whom `Traffic.one` has touched has something to settle.
+    `traffic`: of a label, with which the customers' ids begin, and of how many customers; most of it is on the topic
+    `source`. `undisturbed`: what the records of its inputs lead to, in the order in which they came, on so many
+    partitions, with rules that raise where a record holds one of these words, and the keys of customers that are
+    stored. `sums`: of a state, what `Outcome` has in `sums`. `due`: a time by which everybody whom `Traffic.one` has
+    touched has something to settle. `settings`: of its processes, beside the common ones, without their prefix.
     """
 
     service: Service
     module: str
     traffic: Callable[..., Traffic]
-    undisturbed: Callable[[Sequence[Record], int, Collection[str]], Outcome]
+    undisturbed: Callable[[Sequence[Record], int, Collection[str], Mapping[str, Sealer]], Outcome]
     sums: Callable[[Any], Any]
+    source: str
     due: str
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def name(self) -> str:

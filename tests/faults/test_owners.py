@@ -143,7 +143,7 @@ def _back(before: dict[int, tuple[int, int]], now: dict[int, tuple[int, int]]) -
 
 async def _show_kafka(world: World, short_of_the_end: int) -> None:
     """Let the group's offsets say that nearly everything was read."""
-    topic = next(iter(world.subject.service.inputs))
+    topic = world.subject.source
     consumer = AIOKafkaConsumer(**world.stack.kafka_options(), group_id=world.subject.name, enable_auto_commit=False)
     await consumer.start()
     try:

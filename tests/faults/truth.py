@@ -1,15 +1,15 @@
 """What must be true of a service after any fault. Each check says in its message which promise was broken."""
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.contracts.partition import partition_of
 from shared.runtime.log import Codec
-from shared.runtime.owned import LOG
+from shared.runtime.owned import LOG, PARTITIONS
 from tests.faults.subject import Outcome, Record, Subject
 
 
@@ -77,6 +77,26 @@ async def states(database: AsyncDatabase[Any], subject: Subject, outcome: Outcom
     for customer, state in outcome.states.items():
         assert found[customer] == state, f"states: {customer} is {found[customer]}, not {state}"
     assert found.keys() == outcome.states.keys(), f"states: of {found.keys() ^ outcome.states.keys()}"
+
+
+async def totals(database: AsyncDatabase[Any], subject: Subject, outcome: Outcome) -> None:
+    """The sums over all customers that partitions keep are those of the states."""
+    if subject.service.totals is None:
+        return
+    found, wanted = Counter[str](), Counter[str]()
+    async for document in database[PARTITIONS].find():
+        found.update(document["totals"])
+    for state in outcome.states.values():
+        wanted.update(subject.service.totals(state))
+    assert found == wanted, f"totals: {_difference(found, wanted)}"
+
+
+def keys(subject: Subject, outcome: Outcome, stored: Collection[str]) -> None:
+    """Everybody has a key but those who are forgotten. That it opens what is theirs, `states` tells."""
+    forgotten = subject.service.forgotten
+    if forgotten is not None:
+        wanted = {customer for customer, state in outcome.states.items() if not forgotten(state)}
+        assert set(stored) == wanted, f"keys: of {set(stored) ^ wanted}"
 
 
 async def customers(database: AsyncDatabase[Any]) -> set[str]:

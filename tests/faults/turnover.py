@@ -2,26 +2,17 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-import yaml
-from msgspec.structs import replace
-
-from deploy.local.system import PROGRAMME
-from services.turnover import rules
 from services.turnover.app import SERVICE
 from services.turnover.rules import State
-from shared.contracts.clock import Tick
-from shared.contracts.coherence import parse_programme
-from shared.contracts.partition import partition_of
 from shared.contracts.topics import PURCHASES
-from shared.rulebook.programme import Programme
-from shared.rulebook.refused import Refused
-from shared.runtime import log
-from shared.runtime.inbox import Bad, Inbox, Noticed, Read
-from tests.faults.subject import Outcome, Place, Record, Sent, Subject
+from shared.sealing import Sealer
+from tests.faults.subject import Outcome, Record, Sent, Subject
+from tests.faults.undisturbed import TERMS, Undisturbed
 from tests.turnover.oracle import accounts
 
 _BEGIN = datetime.fromisoformat("2010-03-01T10:00:00+00:00")
@@ -42,11 +33,11 @@ class Till:
     def one(self, customer: str, mark: str = "") -> Sent:
         """A purchase that makes its customer silver."""
         sale = self._purchase(customer, 600_00)
-        return _sent(sale | {"purchase_id": f"{sale['purchase_id']}{mark}"})
+        return sent(sale | {"purchase_id": f"{sale['purchase_id']}{mark}"})
 
     def about(self, earlier: Sent) -> Sent:
         """A return of a third of such a purchase."""
-        return _sent(self._return(json.loads(earlier.value)))
+        return sent(self._return(json.loads(earlier.value)))
 
     def _any(self) -> Sent:
         customer = f"{self._label}-{self._random.randrange(self._customers)}"
@@ -54,17 +45,17 @@ class Till:
         before = self._random.choice(self._sold) if self._sold else None
         if before is None or dice < 0.7:
             self._sold.append(self._purchase(customer, self._random.randrange(1, 300_00)))
-            return _sent(self._sold[-1])
+            return sent(self._sold[-1])
         if dice < 0.8:
-            return _sent(before)  # twice
+            return sent(before)  # twice
         if dice < 0.84:
-            return _sent(before | {"total_minor": before["total_minor"] + 1})  # the same, but for its content
+            return sent(before | {"total_minor": before["total_minor"] + 1})  # the same, but for its content
         if dice < 0.87:
             return Sent(PURCHASES, customer, b'{"type": "PurchaseCompleted.v1", "total_minor": "much"')
         if dice < 0.9:
             self._sold.append(self._purchase(customer, 5_00))
-            return _sent(self._return(self._sold[-1]))  # of a purchase that is yet to come, if ever
-        return _sent(self._return(before if dice < 0.97 else {**before, "purchase_id": None}))
+            return sent(self._return(self._sold[-1]))  # of a purchase that is yet to come, if ever
+        return sent(self._return(before if dice < 0.97 else {**before, "purchase_id": None}))
 
     def _purchase(self, customer: str, minor: int) -> dict[str, Any]:
         self._made += 1
@@ -93,72 +84,23 @@ class Till:
         }
 
 
-def _sent(record: Mapping[str, Any]) -> Sent:
+def sent(record: Mapping[str, Any]) -> Sent:
+    """A record of a till, on its topic."""
     return Sent(PURCHASES, record["customer_id"], json.dumps(record).encode())
 
 
-def undisturbed(records: Sequence[Record], partitions: int, bugs: Collection[str] = ()) -> Outcome:
-    """Folds the records with the rules alone: a dictionary of heads, no archive, no batches, no servers."""
-    document = yaml.safe_load(PROGRAMME.read_text())
-    programme, inbox, outcome = Programme([parse_programme(document)]), Inbox(SERVICE), Outcome()
-    versions: dict[str, int] = {}
-    everything: dict[str, dict[str, Any]] = {}  # all keys that a customer's memory ever held
-    ticks: dict[int, datetime] = {}
-    counted: list[dict[str, Any]] = []
-
-    def fold(customer: str, message: Any, at: datetime) -> None:
-        number = partition_of(customer, partitions)
-        memory = everything.setdefault(customer, {})
-        state: State = outcome.states.get(customer) or rules.initial(customer)
-        wanted = {key: memory[key] for key in rules.keys(message) if key in memory}
-        state = replace(state, memory=replace(state.memory, recalled=wanted))
-        entries = rules.decide(state, message, programme, rules.now(state, message, ticks.get(number)))
-        for entry in entries:
-            state = rules.evolve(state, entry)
-            for chunk in (*(items for _, items in state.memory.spilled), state.memory.recent):
-                memory |= chunk
-            versions[customer] = versions.get(customer, 0) + entry.public
-            if entry.public:
-                event = json.loads(log.encode(entry, customer, versions[customer], log.rfc3339(at)))
-                outcome.events.setdefault(customer, []).append(_without_time(event))
-        if entries:
-            outcome.states[customer] = replace(state, memory=state.memory.settled())
-
-    for record in records:
-        match inbox.read(record):
-            case Read(customer_id=customer, message=message, origin=origin):
-                value = (origin.value or b"").decode()
-                if any(bug in value for bug in bugs):
-                    outcome.dead.add(_place(record))
-                    continue
-                try:
-                    fold(customer, message, origin.recorded_at)
-                except Refused:
-                    outcome.dead.add(_place(record))
-                else:
-                    counted.append(json.loads(value))
-            case Noticed(message=Tick() as tick, origin=origin):
-                ticks[record.partition] = max(tick.now, ticks.get(record.partition, tick.now))
-                for customer in [c for c in outcome.states if partition_of(c, partitions) == record.partition]:
-                    fold(customer, tick, origin.recorded_at)
-            case Bad():
-                outcome.dead.add(_place(record))
-            case _:
-                pass
-    newest = max(ticks.values(), default=None)
+def undisturbed(
+    records: Sequence[Record], partitions: int, bugs: Collection[str], sealers: Mapping[str, Sealer]
+) -> Outcome:
+    """What the rules alone make of the records, and what those that count sum up to."""
+    fold = Undisturbed(SERVICE, partitions, sealers)
+    fold.take(records, bugs)
+    newest = max(fold.ticks.values(), default=None)
     sums = {
         customer: (account.years, account.tier)
-        for customer, account in accounts(counted, [document], newest.isoformat() if newest else None).items()
+        for customer, account in accounts(fold.counted, [TERMS], newest.isoformat() if newest else None).items()
     }
-    return Outcome(outcome.events, outcome.states, outcome.dead, sums)
-
-
-def _place(record: Record) -> Place:
-    return record.topic, record.partition, record.offset
-
-
-def _without_time(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name != "recorded_at"}
+    return replace(fold.outcome, sums=sums)
 
 
 def sums(state: State) -> Any:
@@ -171,6 +113,7 @@ TURNOVER = Subject(
     service=SERVICE,
     module="services.turnover.app",
     traffic=Till,
+    source=PURCHASES,
     undisturbed=undisturbed,
     sums=sums,
     due="2012-01-01T00:00:00+01:00",  # two years later nobody is silver any more

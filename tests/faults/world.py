@@ -16,8 +16,13 @@ from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CLOCK
+from shared.masterkeys.kms import connect
+from shared.mongo import Mongo
 from shared.runtime.inbox import Inbox
-from shared.runtime.owned import BATCHES, PARTITIONS, batch_id
+from shared.runtime.keyring import Keyring
+from shared.runtime.owned import BATCHES, KEYS, PARTITIONS, batch_id
+from shared.sealing import Sealer
+from shared.settings import PREFIX
 from tests.faults import truth
 from tests.faults.launch import Fault
 from tests.faults.process import STOP_WITHIN, Nursery, Process
@@ -45,7 +50,8 @@ class World:
     ) -> Process:
         """Start another process of the service; `armed`: its fault may happen at once."""
         name = f"{self.subject.name}-{len(self.processes) + 1}"
-        settings = {**self.stack.environment(self.subject.name), **(environment or {})}
+        own = {f"{PREFIX}{name}": value for name, value in self.subject.settings.items()}
+        settings = {**self.stack.environment(self.subject.name), **own, **(environment or {})}
         made = Process(name, self._nursery, settings, self._folder, fault or Fault(), armed=armed)
         self.processes.append(made)
         return made
@@ -115,7 +121,8 @@ class World:
         await self.no_drift(process)
         await self.quiet()
         records = await self.inputs()
-        outcome = self.subject.undisturbed(records, self.partitions, self.bugs)
+        sealers = await self._sealers()
+        outcome = self.subject.undisturbed(records, self.partitions, self.bugs, sealers)
         ends = {(record.topic, record.partition): record.offset + 1 for record in records}
         truth.offsets(await self.stored(), ends)
         published = await self.read(f"{self.subject.name}.events")
@@ -123,6 +130,20 @@ class World:
         truth.events(published, outcome, self.partitions)
         truth.letters(await self.read(f"{self.subject.name}.dead-letters"), outcome)
         await truth.states(self.database, self.subject, outcome)
+        await truth.totals(self.database, self.subject, outcome)
+        truth.keys(self.subject, outcome, sealers.keys())
+
+    async def _sealers(self) -> dict[str, Sealer]:
+        """By customer, with the keys that are stored; none for a service that has none."""
+        if self.subject.service.forgotten is None:
+            return {}
+        mongo = Mongo(self.stack.mongo_url(), self.subject.name)
+        kms = connect(self.stack.environment(self.subject.name)[f"{PREFIX}MASTER_KEYS"])
+        try:
+            stored = [key["_id"].partition("/")[2] for key in await mongo.find(KEYS, {})]
+            return await Keyring(mongo, kms, self.partitions).of_all(stored)
+        finally:
+            await mongo.close()
 
     async def end(self) -> None:
         """End every process; politely, for Kafka keeps the place of one that was killed until its session is over."""

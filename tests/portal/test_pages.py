@@ -194,6 +194,12 @@ async def test_files_are_kept_for_ever_under_the_address_of_their_content(stand:
             assert (await browser.get(wrong)).status_code == 404
 
 
+async def test_an_address_of_nothing_is_a_page_too(stand: Stand) -> None:
+    async with stand.client() as browser:
+        answer = await browser.get("/my-bonus/nothing/here")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
 async def test_errors_are_pages_for_people_in_their_language(stand: Stand, name: str) -> None:
     async with stand.client(headers=bearer(name, "ops")) as browser:
         answer = await browser.get("/my-bonus", headers={"Accept-Language": "de"})

@@ -95,8 +95,7 @@ class Kept:
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
         public = [entry for entry in self.customer.log if entry.public and customer_id == CUSTOMER]
         written = [
-            Logged(n, [encode(each, CUSTOMER, n, rfc3339(each.occurred_at))])
-            for n, each in enumerate(public, 1)
+            Logged(n, [encode(each, CUSTOMER, n, rfc3339(each.occurred_at))]) for n, each in enumerate(public, 1)
         ]
         return [each for each in reversed(written) if before_rev is None or each.revision < before_rev][:limit]
 

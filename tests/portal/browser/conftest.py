@@ -1,0 +1,32 @@
+"""One system and one browser for all tests of this folder."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from deploy.local.system import System
+from tests.portal.browser import chromium
+from tests.portal.browser.shop import Shop
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+    """The whole system, and what the outside world sends to it."""
+    async with System.start(tmp_path_factory.mktemp("shop") / "up") as system, Shop.open(system) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium."""
+    async with async_playwright() as playwright:
+        try:
+            path = chromium.find(playwright.chromium.executable_path)
+        except chromium.MissingError as missing:
+            if chromium.is_ci():
+                pytest.fail(str(missing))
+            pytest.skip(str(missing))
+        async with await playwright.chromium.launch(executable_path=path, args=chromium.OPTIONS) as opened:
+            yield opened

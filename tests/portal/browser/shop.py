@@ -1,0 +1,134 @@
+"""The world around the portal: a CRM, tills, and customers with browsers."""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from deploy.local import tokens
+from deploy.local.system import System
+from shared.contracts.partition import partition_of
+from shared.contracts.topics import CUSTOMERS, PURCHASES
+
+AXE: Final = Path(__file__).parents[3] / "services/portal/frontend/node_modules/axe-core/axe.min.js"
+RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PATIENCE_MS: Final = 30_000  # of a machine that is busy with other tests
+PARTITIONS: Final = 12
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Customer:
+    """A customer with a browser window. `faults`: what no page may ever do."""
+
+    def __init__(self, customer_id: str, shop: "Shop", context: BrowserContext, page: Page) -> None:
+        self.customer_id, self.shop, self.context, self.page = customer_id, shop, context, page
+        self.faults: list[str] = []
+        page.on("request", lambda request: self._if(not request.url.startswith(shop.url), f"asked {request.url}"))
+        page.on("pageerror", lambda error: self._if(True, f"script: {error}"))
+        page.on("dialog", lambda dialog: self._if(True, f"dialog: {dialog.message}"))
+        page.on("console", lambda said: self._if("Content Security Policy" in said.text, said.text))
+
+    def _if(self, wrong: bool, fault: str) -> None:
+        if wrong:
+            self.faults.append(fault)
+
+    async def sign_in(self) -> None:
+        """Open a sign-in link."""
+        await self.page.goto(tokens.sign_in_link(self.shop.key, self.shop.url, self.customer_id))
+        await expect(self.page).to_have_url(f"{self.shop.url}/my-bonus")
+
+    async def open(self, path: str) -> None:
+        """Open a page."""
+        await self.page.goto(f"{self.shop.url}{path}")
+
+    async def accessible(self) -> None:
+        """Assert that axe-core finds nothing on the page, and that it is not wider than the window."""
+        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = await self.page.evaluate("(rules) => axe.run(document, {runOnly: rules})", RULES)
+        faults = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+        assert not faults, faults
+        wide = await self.page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0
+
+    async def focused(self) -> str:
+        """The id of what has the focus."""
+        return await self.page.evaluate("() => document.activeElement.id")
+
+
+class Shop:
+    """A running system, and what is sent to it."""
+
+    def __init__(self, system: System, producer: AIOKafkaProducer, http: httpx.AsyncClient) -> None:
+        self.system, self._producer, self._http = system, producer, http
+        self.url = system.services["portal"].url
+        self.key = system.stack.keys.signing_key
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(system: System) -> AsyncGenerator["Shop"]:
+        """A shop for the length of an `async with`."""
+        producer = AIOKafkaProducer(**system.stack.kafka_options())
+        await producer.start()
+        try:
+            async with httpx.AsyncClient(timeout=30) as http:
+                yield Shop(system, producer, http)
+        finally:
+            await producer.stop()
+
+    async def customer(
+        self, browser: Browser, locale: str = "en", size: tuple[int, int] = (390, 844), **window: Any
+    ) -> Customer:
+        """Somebody whom the CRM has enrolled with an e-mail address, and whose account is there."""
+        customer_id = f"c-{secrets.token_hex(6)}"
+        await self.enrol(customer_id, locale)
+        width, height = size
+        context = await browser.new_context(locale="en", viewport={"width": width, "height": height}, **window)
+        context.set_default_timeout(PATIENCE_MS)
+        return Customer(customer_id, self, context, await context.new_page())
+
+    async def enrol(self, customer_id: str, locale: str = "en") -> None:
+        """A record of the CRM; returns when the portal has heard of it, and of the welcome points."""
+        record = {
+            "type": "CustomerUpserted.v1",
+            "fields": {"email": "anna@example.org"},
+            "name": "Anna",
+            "locale": locale,
+            "time_zone": "Europe/Berlin",
+            "consents": {"programme": {"granted": True, "text": "2026-1"}},
+        }
+        await self._send(CUSTOMERS, customer_id, record)
+        while (await self.bonus(customer_id))["points"]["available"] < 100:
+            pass
+
+    async def buys(self, customer_id: str, minor: int) -> None:
+        """A purchase at the till, now."""
+        record = {
+            "type": "PurchaseCompleted.v1",
+            "purchase_id": secrets.token_hex(8),
+            "store_id": "s-01",
+            "currency": "EUR",
+            "total_minor": minor,
+            "lines": [],
+        }
+        await self._send(PURCHASES, customer_id, record)
+
+    async def bonus(self, customer_id: str) -> dict[str, Any]:
+        """What `/api/my-bonus` says to a customer."""
+        token = self.system.stack.token("customer", customer_id)
+        answer = await self._http.get(f"{self.url}/api/my-bonus", headers={"Authorization": f"Bearer {token}"})
+        return answer.raise_for_status().json()
+
+    async def _send(self, topic: str, customer_id: str, record: dict[str, Any]) -> None:
+        whole = record | {"customer_id": customer_id, "occurred_at": datetime.now(UTC).isoformat()}
+        partition = partition_of(customer_id, PARTITIONS)
+        await self._producer.send_and_wait(topic, json.dumps(whole).encode(), customer_id.encode(), partition)
