@@ -17,7 +17,7 @@ from services.ledger.state import FACTS, Memo, State, evolve, expired_key, purch
 from shared.contracts.clock import Tick
 from shared.contracts.ledger import PointsHeld
 from shared.contracts.profile import ErasureAccepted
-from shared.contracts.records import Cause, Envelope
+from shared.contracts.records import Cause, Envelope, made
 from shared.contracts.turnover import TurnoverRecorded, TurnoverReduced
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
@@ -132,10 +132,13 @@ def totals(state: State) -> Mapping[str, int]:
         return {}
     points = state.points
     found = {f"accounts/{name}": balance for name, balance in asdict(points.accounts).items()}
+    months: dict[int, int] = {}
     for lots in (points.pending, points.lots, *[hold.pieces for hold in points.holds.values()]):
         for lot in lots:
-            month = f"liability/{lot.last_day // 10_000:04}-{lot.last_day // 100 % 100:02}"
-            found[month] = found.get(month, 0) + lot.remaining
+            month = lot.last_day // 100
+            months[month] = months.get(month, 0) + lot.remaining
+    for month, outstanding in months.items():
+        found[f"liability/{month // 100:04}-{month % 100:02}"] = outstanding
     return found | {"customers": 1}
 
 
@@ -165,7 +168,7 @@ def _settle(journal: Journal, now: datetime, cause: Cause | None) -> None:
 def _hear(journal: Journal, message: Heard, now: datetime) -> None:
     """An event of a sister service changes points, then benefits."""
     envelope, fact, state = message.envelope, message.fact, journal.state
-    journal.cause = Cause(type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
+    journal.cause = made(Cause, type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
     match fact:
         case TurnoverRecorded() | TurnoverReduced():
             journal.at = envelope.occurred_at

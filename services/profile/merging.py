@@ -1,6 +1,6 @@
 """What a record of the CRM or an edit changes: the later time wins for each value, a tie goes to the customer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -28,6 +28,7 @@ from shared.sealing import Sealer, UnsealError
 
 _CHANNEL_KINDS: Final = {"email": "email", "sms": "phone", "push": "push", "telegram": "telegram"}
 Fault = tuple[str, str]
+Value = tuple[str, str, str | None]  # its path, its kind, and the text
 
 
 class Scene(Struct, frozen=True):
@@ -49,31 +50,16 @@ class Change(Struct, frozen=True):
 def said_by_crm(state: State, record: CustomerUpserted, scene: Scene) -> Change:
     """What a record of the CRM changes: its good parts. Whatever the order of such records, they end the same."""
     faults: list[Fault] = []
-    texts: dict[str, str | None] = {}
-    for path, value in _parts(record, faults):
-        if _kind(path, scene.version) is None:  # a name that nobody knows could be anything, a value too
-            faults.append(("fields", "has a name that is no field of the profile"))
-        elif isinstance(value, Bad):
-            faults += _at(path, value)
-        else:
-            texts[path] = value
-    change = _merged(state, texts, record.occurred_at, scene, own=False)
+    change = _merged(state, _said(record, scene.version, faults), record.occurred_at, scene, faults, own=False)
     consents = dict(_consents(state, record, faults))
     memo = Memo(kept=change.memo.kept, consents=consents, birth_month=change.memo.birth_month)
-    return Change(memo, (*faults, *change.faults), change.birthday)
+    return Change(memo, tuple(faults), change.birthday)
 
 
 def said_by_customer(state: State, edit: EditProfile, scene: Scene) -> Change:
     """What an edit changes; it is to be refused whole when it has faults."""
     faults: list[Fault] = []
-    texts: dict[str, str | None] = {}
-    for path, box in edit.values.items():
-        try:
-            texts[path] = None if box is None else scene.sealer.open(path, box)
-        except UnsealError:
-            faults.append((path, "cannot be read"))
-    change = _merged(state, texts, edit.sent_at, scene, own=True)
-    return Change(change.memo, (*faults, *change.faults), change.birthday)
+    return _merged(state, _edited(edit, scene, faults), edit.sent_at, scene, faults, own=True)
 
 
 def channel_set(state: State, request: SetChannel, scene: Scene) -> Change:
@@ -99,16 +85,37 @@ def consented(state: State, purpose: str, consent: Consent) -> dict[str, Consent
     return {} if remembered(history, consent) == history else {purpose: consent}
 
 
-def _parts(record: CustomerUpserted, faults: list[Fault]) -> Iterator[tuple[str, str | Bad | None]]:
-    """The values that a record names, by path."""
+def _said(record: CustomerUpserted, version: Version, faults: list[Fault]) -> Iterator[Value]:
+    """The values that a record names."""
     if isinstance(record.fields, Bad):
         faults += _at("fields", record.fields)
     else:
         for name, value in record.fields.items():
-            yield f"fields.{name}", value
+            kind = version.kinds.get(name)
+            if kind is None:  # a name that nobody knows could be anything, a value too
+                faults.append(("fields", "has a name that is no field of the profile"))
+            elif isinstance(value, Bad):
+                faults += _at(f"fields.{name}", value)
+            else:
+                yield f"fields.{name}", kind, value
     for path, value in ((NAME, record.name), (LOCALE, record.locale), (TIME_ZONE, record.time_zone)):
-        if path in record.model_fields_set:
-            yield path, value
+        if isinstance(value, Bad):
+            faults += _at(path, value)
+        elif path in record.model_fields_set:
+            yield path, path, value
+
+
+def _edited(edit: EditProfile, scene: Scene, faults: list[Fault]) -> Iterator[Value]:
+    """The values that an edit names."""
+    for path, box in edit.values.items():
+        kind = scene.version.kinds.get(path[len("fields.") :]) if path.startswith("fields.") else path
+        if kind is None:
+            faults.append((path, "is no field of the profile"))
+            continue
+        try:
+            yield path, kind, None if box is None else scene.sealer.open(path, box)
+        except UnsealError:
+            faults.append((path, "cannot be read"))
 
 
 def _consents(state: State, record: CustomerUpserted, faults: list[Fault]) -> Iterator[tuple[str, Consent]]:
@@ -140,25 +147,25 @@ def _consent(said: ConsentSaid | None, at: datetime) -> tuple[str | None, Consen
     return "is later than the record" if consent.at > at else None, consent
 
 
-def _merged(state: State, texts: Mapping[str, str | None], at: datetime, scene: Scene, *, own: bool) -> Change:
-    """What these values change; bad ones are faults."""
-    faults: list[Fault] = []
+def _merged(
+    state: State, values: Iterable[Value], at: datetime, scene: Scene, faults: list[Fault], *, own: bool
+) -> Change:
+    """What these values change; bad ones are faults, beside those that come up as the values are read."""
     kept: dict[str, Kept] = {}
     birthday: date | None = None
-    for path, text in texts.items():
-        kind = _kind(path, scene.version)
-        if kind is None:
-            faults.append((path, "is no field of the profile"))
-            continue
-        try:
-            value = None if text is None else checked(kind, text, scene.today)
-        except BadValueError as error:
-            faults.append((path, str(error)))
-            continue
-        if path == BIRTHDAY and kind == "date" and value is not None:
-            birthday = date.fromisoformat(value)
-        sealed = value if value is None or path in CLEAR else scene.sealer.seal(path, value)
-        kept[path] = Kept(sealed, at, own)
+    for path, kind, text in values:
+        value = None
+        if text is not None:
+            try:
+                value = checked(kind, text, scene.today)
+            except BadValueError as error:
+                faults.append((path, str(error)))
+                continue
+            if path == BIRTHDAY and kind == "date":
+                birthday = date.fromisoformat(value)
+            if path not in CLEAR:
+                value = scene.sealer.seal(path, value)
+        kept[path] = Kept(value, at, own)
     kept = _newer(state, kept)
     if BIRTHDAY not in kept:
         birthday = None
@@ -168,13 +175,6 @@ def _merged(state: State, texts: Mapping[str, str | None], at: datetime, scene: 
 def _newer(state: State, kept: Mapping[str, Kept]) -> dict[str, Kept]:
     """Those that win over what is kept."""
     return {path: one for path, one in kept.items() if (old := state.kept.get(path)) is None or one.rank > old.rank}
-
-
-def _kind(path: str, version: Version) -> str | None:
-    if path in {NAME, LOCALE, TIME_ZONE}:
-        return path
-    group, _, name = path.partition(".")
-    return version.kinds.get(name) if group == "fields" else None
 
 
 def _at(path: str, bad: Bad) -> list[Fault]:

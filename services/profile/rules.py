@@ -22,7 +22,7 @@ from shared.contracts.clock import Tick
 from shared.contracts.crm import CustomerErasureRequested, CustomerUpserted
 from shared.contracts.notifier import NotificationFact
 from shared.contracts.profile import CardIssued, CardRevoked, ErasureAccepted
-from shared.contracts.records import Cause, one_line
+from shared.contracts.records import Cause, made, one_line
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
@@ -121,7 +121,7 @@ def _upserted(
         raise Refused("occurred_at: is before the first version of the programme")
     state, entries = settle(state, programme, now, sealer)
     at, scene = record.occurred_at, _scene(programme, now, sealer)
-    cause = Cause(type=record.type, id=_time(at))
+    cause = made(Cause, type=record.type, id=_time(at))
     change = merging.said_by_crm(state, record, scene)
     if change.memo != Memo() or state.clock is None or at > state.clock:
         entries = entries + told(state, change, programme, scene.version, at, cause, now)

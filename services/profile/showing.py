@@ -34,6 +34,7 @@ from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
 
 LANGUAGE: Final = "en"  # where nobody has named one
+ENROLLED: Final = CustomerEnrolled(via="crm")
 
 
 def told(
@@ -44,7 +45,7 @@ def told(
     after = apply(state, memo)
     facts: list[tuple[Fact | ProfileNoted, int | None]] = []
     if not enrolled:
-        facts.append((CustomerEnrolled(via="crm"), None))
+        facts.append((ENROLLED, None))
     elif paths := _changed(state, memo):
         facts.append((ProfileChanged(fields=paths), None))
     preferred = _preferred(after)

@@ -14,12 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from shared.contracts.programme import Day, Zone
 
 LONGEST_EMAIL: Final = 254  # RFC 5321
+LONGEST_LOCAL: Final = 64  # of it, before the @
 LONGEST_PHONE: Final = 16  # the plus, and E.164's 15 digits
 LONGEST_TEXT: Final = 500
 LONGEST_NAME: Final = 200
 LONGEST_SUBSCRIPTION: Final = 2000
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_+-]{1,64}")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PHONE: Final = re.compile(r"\+[0-9 ()./-]{3,40}")
 _CHAT: Final = re.compile(r"[1-9][0-9]{0,19}")
@@ -69,7 +70,7 @@ def _email(text: str) -> str:
     local, _, domain = text.rpartition("@")
     try:
         # The library takes 80 microseconds; most of them on the domain, and customers share few domains.
-        if _PLAIN.fullmatch(local) and len(text) <= LONGEST_EMAIL:
+        if _PLAIN.fullmatch(local) and len(local) <= LONGEST_LOCAL and len(text) <= LONGEST_EMAIL:
             return f"{local}@{_domain(domain)}"
         return _validated(text)
     except EmailNotValidError:

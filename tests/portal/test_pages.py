@@ -109,6 +109,11 @@ async def test_json_is_for_customers_tokens_alone(stand: Stand, name: str, scope
         assert (await app.get("/my-bonus")).status_code == status
 
 
+async def test_the_login_of_a_proxy_before_us_is_no_concern_of_ours(stand: Stand, name: str) -> None:
+    async with stand.client({"Authorization": "Basic Zm9vOmJhcg=="}) as browser:
+        assert (await stand.sign_in(browser, name)).status_code == 200
+
+
 async def test_json_needs_a_token_and_a_cookie_is_none(stand: Stand, name: str) -> None:
     async with stand.client() as browser:
         await stand.sign_in(browser, name)

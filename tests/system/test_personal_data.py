@@ -135,7 +135,7 @@ async def _go_through_everything(people: People, marked: Marked) -> None:
     bad = {"email": word, "phone": word, "birthday": word, "address": f"{word} " * 90, word: word}
     parts: Json = {"name": f"{word}\n", "locale": word, "time_zone": word, "consents": {word: word, "marketing": word}}
     await people.crm("m-1", occurred_at=ago(hours=2), fields=bad, **parts)
-    await people.letter(CUSTOMERS, "fields.address: is no text")
+    await people.letter(CUSTOMERS, "fields.email: is no e-mail")
     await people.send(CUSTOMERS, word, {**upserted("m-1", **values), "occurred_at": word})
     await people.letter(CUSTOMERS, "occurred_at")
     await people.send(CUSTOMERS, word, f'{{"name": "{word}"'.encode(), headers=[("note", word.encode())])

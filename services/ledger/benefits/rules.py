@@ -15,7 +15,7 @@ from services.ledger.points.credit import credit
 from services.ledger.state import Memo, State, evolve
 from shared.contracts.ledger import BenefitRevoked, BenefitsFact, BenefitUnlocked, BenefitUsed, Why
 from shared.contracts.profile import BirthdayCame, CompletionChanged, CustomerEnrolled, CustomerErased, ErasureAccepted
-from shared.contracts.records import Cause, Fact
+from shared.contracts.records import Cause, Fact, made
 from shared.contracts.turnover import TierChanged, TurnoverRecorded, TurnoverReduced, YearTurned
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
@@ -39,7 +39,7 @@ def heard(state: State, message: Heard, programme: Programme, now: datetime) -> 
         at = max(at, now, benefits.at or now)
     before = _settle(state, programme, at)
     state = _after(state, before)
-    cause = Cause(type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
+    cause = made(Cause, type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
     brought = _look(state, _told(state.benefits.basis, fact, envelope.occurred_at), programme, at, cause)
     return before + brought + (_settle(_after(state, brought), programme, now) if brought else [])
 

@@ -8,6 +8,7 @@ from msgspec.structs import asdict, replace
 from services.ledger.points.lots import Lot, day_number, day_of, micros, moment, total
 from shared.contracts import ledger
 from shared.contracts.ledger import Movement, Totals
+from shared.contracts.records import made
 
 
 class Accounts(Struct, frozen=True, array_like=True):
@@ -24,7 +25,7 @@ class Accounts(Struct, frozen=True, array_like=True):
     @property
     def totals(self) -> Totals:
         """As events say it."""
-        return Totals(pending=self.pending, available=self.available, held=self.held, owed=-self.owed)
+        return made(Totals, pending=self.pending, available=self.available, held=self.held, owed=-self.owed)
 
 
 class Hold(Struct, frozen=True, array_like=True):
@@ -95,7 +96,8 @@ def lot_of(told: ledger.Lot) -> Lot:
 
 def shown(lot: Lot) -> ledger.Lot:
     """A lot as events tell it."""
-    return ledger.Lot(
+    return made(
+        ledger.Lot,
         lot_id=lot.id,
         points=lot.points,
         remaining=lot.remaining,

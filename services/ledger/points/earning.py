@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from services.ledger.points.journal import Journal
 from services.ledger.points.lots import Lot, day_number, micros, total
 from services.ledger.state import purchase_key
 from shared.contracts.ledger import AccrualRefused, PointsEarned, Why
+from shared.contracts.records import made
 from shared.contracts.turnover import TurnoverRecorded
 from shared.rulebook.calendar import Calendar
 from shared.rulebook.programme import Version
@@ -36,7 +37,8 @@ def worth(amount_minor: int, per_minor: int, multiplier: str) -> int:
 def earning(amount_minor: int, tier: str, version: Version, **ids: str) -> tuple[int, Why]:
     """What an amount earns at a tier by a version, and why; `ids`: `purchase_id` and `store_id` of a purchase."""
     per_minor, multiplier = version.terms.points.per_minor, multiplier_of(tier, version)
-    why = Why(rule="purchase", per_minor=per_minor, multiplier=multiplier, tier=tier, amount_minor=amount_minor, **ids)
+    fields: dict[str, Any] = {"per_minor": per_minor, "multiplier": multiplier, "tier": tier, **ids}
+    why = made(Why, rule="purchase", amount_minor=amount_minor, **fields)
     return worth(amount_minor, per_minor, multiplier), why
 
 

@@ -8,7 +8,7 @@ from services.ledger.points.account import Item, Points, shown
 from services.ledger.points.lots import Lot
 from services.ledger.state import Memo, Noticed, State, evolve
 from shared.contracts.ledger import Account, Movement, Posting, Totals
-from shared.contracts.records import Cause, Fact
+from shared.contracts.records import Cause, Fact, made
 from shared.rulebook.entry import Entry, Note
 from shared.rulebook.programme import Programme
 
@@ -52,7 +52,7 @@ class Journal:
         """An entry that moves nothing, or whose movement is made already."""
         memo = Memo(self._kept, self.clock) if self._kept or self.clock else None
         self._kept, self.clock = {}, None
-        cause = self.cause or Cause(type="Clock", id=self.at.isoformat()[:19] + "Z")
+        cause = self.cause or made(Cause, type="Clock", id=self.at.isoformat()[:19] + "Z")
         self.enter([Entry(fact, self.at, cause, self.version, memo)])
 
     def move(self, kind: type[Movement], moves: Moves, **own: Any) -> None:
@@ -72,15 +72,17 @@ def movement(account: Points, kind: type[Movement], moves: Moves, **own: Any) ->
         net[source] = net.get(source, 0) - moved
         net[target] = net.get(target, 0) + moved
     before = account.accounts
-    return kind(
+    return made(
+        kind,
         entry_id=str(account.entries + 1),
-        totals=Totals(
+        totals=made(
+            Totals,
             pending=before.pending + net.get("pending", 0),
             available=before.available + net.get("available", 0),
             held=before.held + net.get("held", 0),
             owed=-before.owed - net.get("owed", 0),
         ),
-        postings=tuple([Posting(account=name, points=moved) for name, moved in net.items()]),
+        postings=tuple([made(Posting, account=name, points=moved) for name, moved in net.items()]),
         **{"points": sum([moved for _, _, moved in moves])} | own,
     )
 

@@ -1,5 +1,6 @@
 """The world around the portal: a CRM, tills, and customers with browsers."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator
@@ -16,6 +17,7 @@ from deploy.local import tokens
 from deploy.local.system import System
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CUSTOMERS, PURCHASES
+from tests.faults.waiting import until
 
 AXE: Final = Path(__file__).parents[3] / "services/portal/frontend/node_modules/axe-core/axe.min.js"
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -89,15 +91,15 @@ class Shop:
         self, browser: Browser, locale: str = "en", size: tuple[int, int] = (390, 844), **window: Any
     ) -> Customer:
         """Somebody whom the CRM has enrolled with an e-mail address, and whose account is there."""
-        customer_id = f"c-{secrets.token_hex(6)}"
-        await self.enrol(customer_id, locale)
+        customer_id = await self.enrolled(locale)
         width, height = size
         context = await browser.new_context(locale="en", viewport={"width": width, "height": height}, **window)
         context.set_default_timeout(PATIENCE_MS)
         return Customer(customer_id, self, context, await context.new_page())
 
-    async def enrol(self, customer_id: str, locale: str = "en") -> None:
-        """A record of the CRM; returns when the portal has heard of it, and of the welcome points."""
+    async def enrolled(self, locale: str = "en") -> str:
+        """The id of somebody new, of whom the CRM tells; once the portal has heard of it, and of the welcome points."""
+        customer_id = f"c-{secrets.token_hex(6)}"
         record = {
             "type": "CustomerUpserted.v1",
             "fields": {"email": "anna@example.org"},
@@ -107,8 +109,8 @@ class Shop:
             "consents": {"programme": {"granted": True, "text": "2026-1"}},
         }
         await self._send(CUSTOMERS, customer_id, record)
-        while (await self.bonus(customer_id))["points"]["available"] < 100:
-            pass
+        await until(lambda: self.shows(customer_id, available=100), "a new customer")
+        return customer_id
 
     async def buys(self, customer_id: str, minor: int) -> None:
         """A purchase at the till, now."""
@@ -124,8 +126,26 @@ class Shop:
 
     async def bonus(self, customer_id: str) -> dict[str, Any]:
         """What `/api/my-bonus` says to a customer."""
+        return await self._ask(f"{self.url}/api/my-bonus", customer_id)
+
+    async def shows(self, customer_id: str, *, turnover: int | None = None, **points: int) -> bool:
+        """Whether the portal shows so much turnover, and so many points of each kind."""
+        await asyncio.sleep(0.15)  # a customer may ask ten times a second
+        try:
+            found = await self.bonus(customer_id)
+        except httpx.HTTPError:
+            return False
+        spent = turnover is None or found["turnover"]["turnover_minor"] == turnover
+        return spent and all(found["points"][kind] == number for kind, number in points.items())
+
+    async def has_spent(self, customer_id: str, minor: int) -> bool:
+        """Whether turnover says so."""
+        url = self.system.services["turnover"].url
+        return (await self._ask(f"{url}/customers/{customer_id}/turnover", customer_id))["turnover_minor"] == minor
+
+    async def _ask(self, url: str, customer_id: str) -> dict[str, Any]:
         token = self.system.stack.token("customer", customer_id)
-        answer = await self._http.get(f"{self.url}/api/my-bonus", headers={"Authorization": f"Bearer {token}"})
+        answer = await self._http.get(url, headers={"Authorization": f"Bearer {token}"})
         return answer.raise_for_status().json()
 
     async def _send(self, topic: str, customer_id: str, record: dict[str, Any]) -> None:

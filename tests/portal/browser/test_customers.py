@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.faults.waiting import until
 from tests.portal.browser.shop import Customer, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -117,8 +118,7 @@ async def test_the_whole_path_without_a_script(
     await anna.sign_in()
     await expect(page.locator("#percent")).to_contain_text("25")
     await shop.buys(anna.customer_id, 580_00)
-    while (await shop.bonus(anna.customer_id))["turnover"]["tier"]["id"] != "silver":
-        pass
+    await until(lambda: shop.shows(anna.customer_id, turnover=580_00), "a purchase")
     await page.reload()
     await expect(page.locator("#headline .tier")).to_have_text(words["silver"])
 
@@ -259,8 +259,7 @@ async def test_the_card_is_readable_without_a_network_and_gone_with_the_sign_out
     number = await page.inner_text(".plastic .number")
     assert re.fullmatch(r"[0-9]{2}-[0-9a-f]{32}", number)
     await anna.accessible()
-    while not await _kept(page):
-        pass
+    await until(lambda: _kept(page), "the card to be kept")
     await anna.context.set_offline(True)
     await page.reload()
     assert await page.inner_text(".plastic .number") == number
@@ -273,8 +272,7 @@ async def test_the_card_is_readable_without_a_network_and_gone_with_the_sign_out
 
     await page.get_by_role("button", name="Sign out").click()
     await expect(page).to_have_url(f"{shop.url}/signed-out")
-    while await _kept(page):
-        pass
+    await until(lambda: _lost(page), "the card to be forgotten")
     assert anna.faults == []
     await anna.context.close()
 
@@ -284,20 +282,20 @@ async def _kept(page: Page) -> bool:
     return await page.evaluate("() => caches.match('/my-bonus/card').then(Boolean)")
 
 
+async def _lost(page: Page) -> bool:
+    return not await _kept(page)
+
+
 async def test_whoever_signs_in_next_does_not_find_the_card_of_the_one_before(shop: Shop, browser: Browser) -> None:
     anna = await shop.customer(browser)
     await anna.sign_in()
     await anna.open("/my-bonus/card")
     await anna.page.get_by_role("button", name="Show my card").click()
     await expect(anna.page.locator(".plastic")).to_be_visible()
-    while not await _kept(anna.page):
-        pass
-    other = await shop.customer(browser)
-    await other.context.close()
-    bert = Customer(other.customer_id, shop, anna.context, anna.page)
+    await until(lambda: _kept(anna.page), "the card to be kept")
+    bert = Customer(await shop.enrolled(), shop, anna.context, anna.page)
     await bert.sign_in()  # without signing out first
-    while await _kept(bert.page):
-        pass
+    await until(lambda: _lost(bert.page), "the card to be forgotten")
     await bert.context.close()
 
 
