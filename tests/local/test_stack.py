@@ -41,7 +41,7 @@ async def send(stack: Stack, role: str, topic: str) -> None:
 async def read(stack: Stack, role: str, topic: str) -> int:
     consumer = AIOKafkaConsumer(topic, auto_offset_reset="earliest", **stack.kafka_options(role))
     async with started(consumer):
-        return sum(map(len, (await consumer.getmany(timeout_ms=3_000)).values()))
+        return sum(map(len, (await consumer.getmany(timeout_ms=30_000)).values()))
 
 
 async def test_every_topic_is_there_with_the_number_of_partitions_that_the_contract_says(stack: Stack) -> None:
