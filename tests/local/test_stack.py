@@ -38,10 +38,10 @@ async def send(stack: Stack, role: str, topic: str) -> None:
         await producer.send_and_wait(topic, b"{}", key=b"c-1", partition=0)
 
 
-async def read(stack: Stack, role: str, topic: str) -> int:
+async def read(stack: Stack, role: str, topic: str, patience_ms: int = 30_000) -> int:
     consumer = AIOKafkaConsumer(topic, auto_offset_reset="earliest", **stack.kafka_options(role))
     async with started(consumer):
-        return sum(map(len, (await consumer.getmany(timeout_ms=30_000)).values()))
+        return sum(map(len, (await consumer.getmany(timeout_ms=patience_ms)).values()))
 
 
 async def test_every_topic_is_there_with_the_number_of_partitions_that_the_contract_says(stack: Stack) -> None:
@@ -189,7 +189,7 @@ async def test_a_server_that_is_killed_can_be_started_again(fresh_stack: FreshSt
     await send(stack, "pos", "pos.purchases")
     assert await read(stack, "turnover", "pos.purchases") == 2
     await stack.clear()
-    assert await read(stack, "turnover", "pos.purchases") == 0
+    assert await read(stack, "turnover", "pos.purchases", patience_ms=3_000) == 0
 
 
 async def test_servers_that_the_environment_names_are_used_as_they_are(
