@@ -217,7 +217,7 @@ class _Translated:
                 raise Transient(type(error).__name__) from error
             case ConnectionFailure() | ExecutionTimeout() | NetworkTimeout():
                 raise Unavailable(type(error).__name__) from error
-            case OperationFailure(code=112 | 11600 | 11602 | 189 | 91 | 10107 | 13435 | 50 | 262):
+            case OperationFailure(code=112 | 11600 | 11602 | 189 | 91 | 10107 | 13435 | 50 | 262 | 290):
                 raise Transient(type(error).__name__) from error
             case _:
                 pass

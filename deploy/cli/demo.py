@@ -11,21 +11,23 @@ from typing import Any, Final
 import httpx
 from rich.table import Table
 
-from deploy.cli import kafka, outcome, replaying, simulate
+from deploy.cli import completion, kafka, outcome, points, replaying, simulate
 from deploy.cli.outcome import SERVICE, Outcome
+from deploy.cli.points import Points
 from deploy.cli.progress import Bar
 from deploy.cli.traffic import Shares, traffic
 from deploy.cli.trouble import INTERRUPTED, Trouble, notes, results
 from deploy.local.errors import StackError
 from deploy.local.system import System
+from shared.contracts import topics
 from shared.contracts.topics import PURCHASES, events_topic
 from shared.mongo import Mongo
 
 FOLDER: Final = Path(".run") / "demo"
 PURCHASES_SENT: Final = 20_000
 OVER: Final = timedelta(days=500)  # so that a year turns and tiers are reached, kept and lost
-CUSTOMERS: Final = 2_000
-SHARES: Final = Shares(late=0.03, duplicates=0.03, out_of_order=0.05, returns=0.1, garbage=0.002)
+BUYERS: Final = 2_000
+SHARES: Final = Shares(late=0.03, duplicates=0.03, out_of_order=0.05, returns=0.1, garbage=0.002, known=0.95)
 LIVE_RATE: Final = 200.0  # records a second of the phase in which latency is measured: without a backlog
 LIVE_COUNT: Final = 2_000
 LATENCY: Final = "perkstream_projection_seconds"
@@ -52,10 +54,12 @@ async def demo(file: str | None) -> None:
             seconds = time.monotonic() - began
             await _published(options)
             found = await outcome.outcome(options, await _metrics(url))
+            earned = await _points(options, system)
+            profiles = await completion.completion(system.services["profile"].url, system.stack.token("ops"))
             latency = await _latency(options, mongo, url)
         finally:
             await mongo.close()
-    results.print(_table(found, records, records / seconds, latency))
+    results.print(_table(found, completion.rows(profiles) + points.rows(earned), records, records / seconds, latency))
 
 
 async def _load(options: dict[str, Any], file: str | None) -> None:
@@ -64,34 +68,50 @@ async def _load(options: dict[str, Any], file: str | None) -> None:
         return
     every = OVER / PURCHASES_SENT
     records = traffic(
-        1, start=datetime.now(UTC) - OVER, every=every, customers=CUSTOMERS, shares=SHARES, count=PURCHASES_SENT
+        1, start=datetime.now(UTC) - OVER, every=every, customers=BUYERS, shares=SHARES, count=PURCHASES_SENT
     )
     await simulate.publish(options, records, None)
 
 
-async def _stored(options: dict[str, Any], mongo: Mongo) -> int:
-    """Wait until every record is accounted for in the database; returns how many records there are."""
-    ends = await kafka.ends(options, PURCHASES)
+async def _stored(options: dict[str, Any], mongo: Mongo, service: str = SERVICE, topic: str = PURCHASES) -> int:
+    """Wait until every record is accounted for in the service's database; returns how many records there are."""
+    ends = await kafka.ends(options, topic)
     total, before, moved = sum(ends.values()), -1, time.monotonic()
-    with Bar("counted by turnover", total) as bar:
+    with Bar(f"counted by {service}", total) as bar:
         while before < total:
             documents = await mongo.find("partitions", {})
-            done = sum(document["next"].get(PURCHASES, 0) for document in documents)
+            done = sum(document["next"].get(topic, 0) for document in documents)
             bar.at(done, done)
             if done > before:
                 moved, before = time.monotonic(), done
             elif time.monotonic() - moved > STUCK_S:
-                raise Trouble(f"{SERVICE} does not go on; see {FOLDER / 'logs' / f'{SERVICE}.log'}")
+                raise Trouble(f"{service} does not go on; see {FOLDER / 'logs' / f'{service}.log'}")
             await asyncio.sleep(POLL_S)
     return total
 
 
-async def _published(options: dict[str, Any]) -> None:
+async def _published(options: dict[str, Any], service: str = SERVICE) -> None:
     """Wait until no more events come, after all records are stored."""
     before = None
-    while (ends := await kafka.ends(options, events_topic(SERVICE))) != before:
+    while (ends := await kafka.ends(options, events_topic(service))) != before:
         before = ends
         await asyncio.sleep(SETTLED_S)
+
+
+async def _points(options: dict[str, Any], system: System) -> Points:
+    """Wait until profile and the ledger have taken everything as well; what came of that."""
+    for service, sources in (
+        ("profile", [topics.CUSTOMERS]),
+        (points.SERVICE, [events_topic("profile"), events_topic(SERVICE)]),
+    ):
+        mongo = Mongo(system.stack.mongo_url(), service)
+        try:
+            for topic in sources:
+                await _stored(options, mongo, service, topic)
+        finally:
+            await mongo.close()
+        await _published(options, service)
+    return await points.points(options, system.services[points.SERVICE].url, system.stack.token("ops"))
 
 
 async def _latency(options: dict[str, Any], mongo: Mongo, url: str) -> float | None:
@@ -100,7 +120,7 @@ async def _latency(options: dict[str, Any], mongo: Mongo, url: str) -> float | N
     for seed, count in ((2, int(LIVE_RATE)), (3, LIVE_COUNT)):
         before = outcome.buckets(await _metrics(url), LATENCY)
         every = timedelta(seconds=1 / LIVE_RATE)
-        live = traffic(seed, start=datetime.now(UTC), every=every, customers=CUSTOMERS, shares=Shares(), count=count)
+        live = traffic(seed, start=datetime.now(UTC), every=every, customers=BUYERS, shares=Shares(), count=count)
         await simulate.publish(options, live, LIVE_RATE, "live traffic")
         await _stored(options, mongo)
     return outcome.quantile(before, outcome.buckets(await _metrics(url), LATENCY), 0.99)
@@ -114,8 +134,8 @@ async def _metrics(url: str) -> str:
         raise Trouble(f"{url}/metrics: {type(error).__name__} {error}") from None
 
 
-def _table(found: Outcome, records: int, rate: float, latency: float | None) -> Table:
-    table = Table(title="What turnover made of it", show_header=False)
+def _table(found: Outcome, more: list[tuple[str, str]], records: int, rate: float, latency: float | None) -> Table:
+    table = Table(title="What became of it", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
     rows: list[tuple[str, str]] = [(f"customers: {tier}", f"{number:,}") for tier, number in found.tiers.items()]
@@ -128,10 +148,11 @@ def _table(found: Outcome, records: int, rate: float, latency: float | None) -> 
     rows += [
         (words.get(why, f"returns refused: {why}"), f"{number:,}") for why, number in sorted(found.refused.items())
     ]
-    if found.waiting:
+    if found.waiting > 0:  # not known of a process that had to be started again
         rows.append(("returns that wait for their purchase", f"{found.waiting:,}"))
     rows.append(("dead letters", f"{found.dead.total():,}"))
     rows += [(f"  because of {name}", f"{number:,}") for name, number in found.dead.most_common()]
+    rows += more
     rows += [
         ("records", f"{records:,}"),
         ("records a second, from the first sent to the last stored", f"{rate:,.0f}"),

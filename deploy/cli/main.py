@@ -51,7 +51,10 @@ def simulate_(
     duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share that is sent twice.")] = 0.02,
     out_of_order: Annotated[float, typer.Option(min=0, max=1, help="Share that others overtake.")] = 0.05,
     returns: Annotated[float, typer.Option(min=0, max=1, help="Share that is brought back, wholly or in part.")] = 0.08,
-    garbage: Annotated[float, typer.Option(min=0, max=1, help="Share that a broken record follows.")] = 0.0,
+    garbage: Annotated[
+        float, typer.Option(min=0, max=1, help="Share that a broken record follows; share of bad customer data.")
+    ] = 0.0,
+    known: Annotated[float, typer.Option(min=0, max=1, help="Share of the customers whom the CRM names.")] = 0.9,
     start: Annotated[
         str | None, typer.Option(help="Time of the first purchase [live, with --count: so that it ends now]")
     ] = None,
@@ -63,7 +66,7 @@ def simulate_(
         str | None, typer.Option(help="Write JSON lines to this file (- for standard output) instead.")
     ] = None,
 ) -> None:
-    """Publish till traffic like a shop's: purchases and returns, some late, twice or out of order."""
+    """Publish traffic like a shop's: purchases and returns, some late, twice or out of order, and customer data."""
     if count is None:
         if out not in {None, "-"}:
             raise Trouble("--out needs --count: a file has to end")
@@ -71,7 +74,7 @@ def simulate_(
     apart = timedelta(seconds=every if every is not None else APART_S if rate is None else 1 / rate)
     now = datetime.now(UTC)
     first = clock.moment(start) if start else now if count is None or rate is not None else now - count * apart
-    shares = Shares(late, duplicates, out_of_order, returns, garbage)
+    shares = Shares(late, duplicates, out_of_order, returns, garbage, known)
     records = traffic(seed, start=first, every=apart, customers=customers, shares=shares, count=count)
     if out is not None:
         simulate.write(out, records)

@@ -23,6 +23,7 @@ class Event(msgspec.Struct):
 
     type: str
     customer_id: str
+    version: int
     store_id: str = ""
     return_id: str = ""
     reason: str = ""
@@ -65,11 +66,18 @@ async def outcome(options: dict[str, Any], metrics: str) -> Outcome:
 
 
 def count(events: Iterable[Event]) -> Outcome:
-    """What the events say. They must come in order for each customer. `waiting` is what they lack, below zero."""
+    """What the events say. They must come in order for each customer; those that come again are dropped.
+
+    `waiting` is what they lack, below zero.
+    """
     found = Outcome()
     tiers: dict[str, str] = {}
+    seen: dict[str, int] = {}
     settled: set[tuple[str, str, str]] = set()
     for event in events:
+        if event.version <= seen.get(event.customer_id, 0):
+            continue
+        seen[event.customer_id] = event.version
         if event.standing is not None:
             tiers[event.customer_id] = event.standing.tier
         match event.type:

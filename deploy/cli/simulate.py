@@ -1,4 +1,4 @@
-"""`perkstream simulate`: till traffic onto the topics, or into a file."""
+"""`perkstream simulate`: traffic onto the topics, or into a file."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Till traffic that looks like a shop's, from a seed: the same arguments always give the same records. Pure."""
+"""Traffic that looks like a shop's, from a seed: the same arguments always give the same records. Pure."""
 
 import heapq
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from shared.contracts.topics import PURCHASES
+from deploy.cli.crm import Crm
+from shared.contracts.topics import CUSTOMERS, PURCHASES
 
 STORES: Final = ("s-01", "s-02", "s-03", "s-04", "web")
 TAX: Final = (19, 119)  # of a price that includes 19 % of tax
@@ -39,13 +40,14 @@ GOODS: Final = (
 @dataclass(frozen=True)
 class Shares:
     """How many of all purchases, from 0 to 1, are reported days late, are sent twice, are overtaken by others, are
-    brought back, or are followed by a record that is none."""
+    brought back, or are followed by a record that is none; and how many customers are `known` to the CRM."""
 
     late: float = 0.0
     duplicates: float = 0.0
     out_of_order: float = 0.0
     returns: float = 0.0
     garbage: float = 0.0
+    known: float = 0.0
 
 
 class Sent(NamedTuple):
@@ -61,10 +63,12 @@ def traffic(
 ) -> Iterator[Sent]:
     """Purchases of a shop, the first at `start`, `every` so much time on average; `count` of them, or without end.
 
-    What is late, twice, out of order, given back or garbage comes on top, in its share. Business keys contain the
-    start and the seed, so that no two runs speak of the same purchase.
+    What is late, twice, out of order, given back or garbage comes on top, in its share, and what the CRM says of those
+    who buy: in the share of garbage with a bad field. Business keys contain the start and the seed, so that no two runs
+    speak of the same purchase.
     """
     rng = Random(seed)  # noqa: S311 - a simulation is to be repeatable
+    crm = Crm(seed, shares.known, shares.garbage)
     run = f"{int(start.timestamp()):x}-{seed:x}"
     waiting: list[tuple[int, int, Sent]] = []  # what comes later: at which purchase, in which order, what
     order = 0
@@ -75,6 +79,9 @@ def traffic(
         purchase = _purchase(rng, f"{run}-{number:x}", now, customers, late=rng.random() < shares.late)
         customer = purchase["customer_id"]
         comes = number + (rng.randint(1, WITHHELD) if rng.random() < shares.out_of_order else 0)
+        for said in crm.about(customer, _written(now)):
+            order += 1
+            heapq.heappush(waiting, (number, order, Sent(CUSTOMERS, customer, msgspec.json.encode(said))))
         outgoing.append((comes, purchase, customer))
         if rng.random() < shares.duplicates:
             outgoing.append((comes + rng.randint(0, REPEATED), purchase, customer))

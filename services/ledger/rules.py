@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from msgspec.structs import asdict
+from msgspec.structs import astuple
 
 from services.ledger.benefits import rules as benefits
 from services.ledger.benefits import use
 from services.ledger.points import adjusting, answers, earning, redemptions, returns, settling
-from services.ledger.points.account import Item, check
+from services.ledger.points.account import Accounts, Item, check
 from services.ledger.points.commands import AdjustPoints, CapturePoints, HoldPoints, ReleaseHold
 from services.ledger.points.journal import Journal
 from services.ledger.points.lots import micros, moment
@@ -40,6 +40,7 @@ __all__ = [
 
 Message = Heard | Command | Tick
 _UNKNOWN: Final = State()
+_ACCOUNTS: Final = tuple(f"accounts/{name}" for name in Accounts.__struct_fields__)
 
 
 def initial(_customer_id: str) -> State:
@@ -131,7 +132,7 @@ def totals(state: State) -> Mapping[str, int]:
     if state == _UNKNOWN:
         return {}
     points = state.points
-    found = {f"accounts/{name}": balance for name, balance in asdict(points.accounts).items()}
+    found = dict(zip(_ACCOUNTS, astuple(points.accounts), strict=True))
     months: dict[int, int] = {}
     for lots in (points.pending, points.lots, *[hold.pieces for hold in points.holds.values()]):
         for lot in lots:

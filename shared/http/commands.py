@@ -63,7 +63,7 @@ class Commands(Protocol):
         ...
 
     async def send(self, command: Mapping[str, Any], wait: float) -> Stored:
-        """Publish a command, unless its id is known already, and wait so many seconds for the answer.
+        """Publish a command and wait so many seconds for the answer: the first one, where its id is known already.
 
         What is unanswered by then must be found by `find` in every process of the service.
         """

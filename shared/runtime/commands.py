@@ -97,12 +97,16 @@ class Commands:
         await self._producer.stop()
 
     async def send(self, command: Mapping[str, Any], wait: float) -> Stored:
-        """Publish a command, unless its id is known already, and wait so many seconds for the answer."""
+        """Publish a command and wait so many seconds for the answer; without a wait, unless its id is known already.
+
+        Whose id is known is published again: its writer drops it, and the answer is the first one. Commands that come
+        again are few, and to look for each would cost as much as the rest of its way here.
+        """
         identity: str = command["command_id"]
-        known = await self.find(identity)
-        if known is not None and (known.answer is not None or wait == 0):
-            return known
         if wait == 0:
+            known = await self.find(identity)
+            if known is not None:
+                return known
             await self._remember(command)
         partition = int(identity[: identity.index("-")])
         key = command.get("customer_id")

@@ -1,5 +1,6 @@
 """Topics of a test's own, so that it may publish programmes and move the clock."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 from uuid import uuid4
@@ -7,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.cli import clock, deadletters, programme
+from deploy.cli import clock, deadletters, kafka, programme
 from deploy.local.stack import Stack
 
 NewTopicOf = Callable[[int], Coroutine[Any, Any, str]]
@@ -24,6 +25,8 @@ async def new_topic(stack: Stack) -> AsyncIterator[NewTopicOf]:
         name = f"test-{uuid4().hex}"
         await admin.create_topics([NewTopic(name, partitions, 1)])
         made.append(name)
+        while name not in await kafka.partitions(stack.kafka_options()):  # a broker hears of it from the controller
+            await asyncio.sleep(0.05)
         return name
 
     yield make

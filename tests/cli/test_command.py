@@ -219,5 +219,5 @@ def test_a_reader_that_goes_away_is_no_reason_for_a_traceback(here: Path) -> Non
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
 
-    assert json.loads(ended.stdout)["type"] == "PurchaseCompleted.v1"
+    assert json.loads(ended.stdout)["type"] == "CustomerUpserted.v1"  # who buys is known before
     assert ended.stderr == ""

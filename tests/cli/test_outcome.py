@@ -22,10 +22,10 @@ NEVER = dict.fromkeys((0.01, 0.02, float("inf")), 0.0)
 def test_a_customer_is_in_the_tier_that_the_newest_event_tells() -> None:
     found = count(
         [
-            Event("TurnoverRecorded.v1", "c-1", standing=Standing("silver")),
-            Event("TurnoverRecorded.v1", "c-2", standing=Standing("gold")),
-            Event("TierChanged.v1", "c-1", standing=Standing("gold")),
-            Event("YearTurned.v1", "c-2", standing=Standing("bronze")),
+            Event("TurnoverRecorded.v1", "c-1", 1, standing=Standing("silver")),
+            Event("TurnoverRecorded.v1", "c-2", 1, standing=Standing("gold")),
+            Event("TierChanged.v1", "c-1", 2, standing=Standing("gold")),
+            Event("YearTurned.v1", "c-2", 2, standing=Standing("bronze")),
         ]
     )
 
@@ -36,10 +36,10 @@ def test_a_customer_is_in_the_tier_that_the_newest_event_tells() -> None:
 def test_a_return_that_is_counted_in_part_is_one_that_settled() -> None:
     found = count(
         [
-            Event("TurnoverRecorded.v1", "c-1"),
-            Event("TurnoverReduced.v1", "c-1", return_id="r-1"),
-            Event("ReturnRefused.v1", "c-1", return_id="r-1", reason="exceeds"),
-            Event("ReturnRefused.v1", "c-1", return_id="r-2", reason="window"),
+            Event("TurnoverRecorded.v1", "c-1", 1),
+            Event("TurnoverReduced.v1", "c-1", 2, return_id="r-1"),
+            Event("ReturnRefused.v1", "c-1", 3, return_id="r-1", reason="exceeds"),
+            Event("ReturnRefused.v1", "c-1", 4, return_id="r-2", reason="window"),
         ]
     )
 

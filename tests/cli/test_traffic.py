@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from deploy.cli.traffic import LATEST, Sent, Shares, traffic
+from services.profile.values import BadValueError, checked
+from shared.contracts.crm import CRM, CustomerUpserted
 from shared.contracts.pos import POS, PurchaseCompleted, PurchaseReturned
 from shared.contracts.records import UnreadableError, read
+from shared.contracts.topics import CUSTOMERS, PURCHASES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(minutes=10)
 COUNT = 2000
+KINDS = {"email": "email", "phone": "phone", "birthday": "date", "address": "text"}
 
 
 def some(seed: int = 1, **shares: float) -> list[Sent]:
@@ -128,6 +132,58 @@ def test_garbage_breaks_the_contract_and_nothing_else_does() -> None:
         except UnreadableError:
             bad += 1
     assert bad == pytest.approx(COUNT * 0.1, rel=0.3)
+
+
+def told(records: list[Sent]) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in records if record.topic == CUSTOMERS]
+
+
+def test_whom_the_crm_knows_it_names_before_they_first_buy() -> None:
+    named, buyers = set[str](), set[str]()
+    for record in some(known=0.8):
+        assert record.key == json.loads(record.value)["customer_id"]
+        if record.topic == CUSTOMERS:
+            assert record.key in named or record.key not in buyers
+            named.add(record.key)
+        else:
+            buyers.add(record.key)
+
+    assert named < buyers
+    assert len(named) == pytest.approx(len(buyers) * 0.8, rel=0.2)
+
+
+def test_purchases_are_the_same_whatever_the_crm_says() -> None:
+    with_crm = [record for record in some(known=0.9, returns=0.1) if record.topic == PURCHASES]
+
+    assert with_crm == some(returns=0.1)
+
+
+def test_what_the_crm_says_is_good_but_for_its_share_of_bad_fields() -> None:
+    def bad(records: list[Sent]) -> int:
+        count = 0
+        for one in told(records):
+            record = read(CRM, json.dumps(one).encode())
+            assert isinstance(record, CustomerUpserted)
+            assert isinstance(record.fields, dict)
+            for name, value in record.fields.items():
+                try:
+                    assert value is None or checked(KINDS[name], str(value), START.date())
+                except BadValueError:
+                    count += 1
+        return count
+
+    good, mixed = some(known=0.9), some(known=0.9, garbage=0.3)
+    assert len(told(good)) > 100
+    assert bad(good) == 0
+    assert bad(mixed) == pytest.approx(len(told(mixed)) * 0.3, rel=0.3)
+
+
+def test_later_records_change_or_clear_one_field() -> None:
+    changes = [one["fields"] for one in told(some(known=0.9)) if "name" not in one]
+
+    assert {len(fields) for fields in changes} == {1}
+    assert any(None in fields.values() for fields in changes)
+    assert {name for fields in changes for name in fields} == set(KINDS)
 
 
 def test_two_runs_never_speak_of_the_same_purchase() -> None:

@@ -1,8 +1,13 @@
 """What purchases earn, why, when it is available, and until when it is good."""
 
+from datetime import UTC, datetime, timedelta
+
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from services.ledger.points import earning
+from shared.contracts.duration import Duration
 from tests.ledger.world import Customer, Given, at, event, programme_of, purchase, returned, terms, tick
 
 
@@ -138,3 +143,31 @@ def test_the_same_event_twice_leads_to_nothing(given: Given):
     assert [customer.take_message(one) for one in heard] == [[]]
     customer.seen.clear()  # even if the runtime had forgotten it
     assert [entry for one in heard for entry in customer.take_message(one) if entry.public] == []
+
+
+CHANGES = [  # of clocks, one of them a minute past midnight, one of half an hour, one of a whole day
+    datetime(2011, month, day, hour, minute, tzinfo=UTC)
+    for month, day, hour, minute in [(3, 27, 1, 0), (10, 30, 1, 0), (3, 13, 3, 31), (10, 1, 15, 30), (12, 30, 10, 0)]
+]
+
+
+@hypothesis.given(
+    st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu"]),
+    st.builds(
+        lambda change, before, minutes: change - before + timedelta(minutes=minutes),
+        st.sampled_from(CHANGES),
+        st.sampled_from([timedelta(0), timedelta(days=14), timedelta(days=365)]),
+        st.floats(-200, 200),
+    ),
+    st.sampled_from(["P14D", "P1M", "PT90M", "P0D", "P1DT12H"]),
+    st.sampled_from(["P12M", "P10D", "P1M", "PT36H"]),
+)
+def test_what_is_worked_out_for_an_hour_at_a_time_is_what_each_instant_gives(
+    zone: str, start: datetime, pending: str, expiry: str
+):
+    points = {"pending": pending, "expiry": expiry}
+    programme = programme_of(terms(1, "2000-01-01", points=points) | {"time_zone": zone})
+    calendar, found = programme.calendar, earning.span(start, programme.versions[0], programme.calendar, pending=True)
+    assert found.available_at == calendar.add(start, Duration.parse(pending))
+    assert found.last_day == calendar.day(calendar.add(found.available_at, Duration.parse(expiry)))
+    assert found.expires_at == calendar.start_of_day(found.last_day + timedelta(days=1))

@@ -49,10 +49,12 @@ def follows_clock(benefit: Benefit, basis: Basis) -> bool:
 
     Otherwise it turns when turnover says so, and with that what tier is held and what the closed year came to.
     """
+    if benefit.every != "year":
+        return False
     rests_on_turnover = benefit.requires.tier is not None or (
         isinstance(benefit, Coupon) and benefit.percent_of_turnover is not None
     )
-    return benefit.every == "year" and (basis.tier is None or not rests_on_turnover)
+    return basis.tier is None or not rests_on_turnover
 
 
 def coupon_value(coupon: Coupon, basis: Basis) -> int:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import astuple, replace
 
 from services.ledger.points.lots import Lot, day_number, day_of, micros, moment, total
 from shared.contracts import ledger
@@ -121,7 +121,7 @@ def posted(accounts: Accounts, fact: Movement) -> Accounts:
 def check(points: Points) -> None:
     """What must hold whenever a message has taken effect."""
     accounts = points.accounts
-    assert sum(asdict(accounts).values()) == 0, "the accounts do not sum to zero"
+    assert sum(astuple(accounts)) == 0, "the accounts do not sum to zero"
     assert total(points.pending) == accounts.pending, "pending lots and balance differ"
     assert total(points.lots) == accounts.available, "available lots and balance differ"
     assert sum([total(hold.pieces) for hold in points.holds.values()]) == accounts.held, "holds and balance differ"

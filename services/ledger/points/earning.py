@@ -10,6 +10,7 @@ from services.ledger.points.account import Bought, Points, shown
 from services.ledger.points.journal import Journal
 from services.ledger.points.lots import Lot, day_number, micros, total
 from services.ledger.state import purchase_key
+from shared.contracts.duration import Duration
 from shared.contracts.ledger import AccrualRefused, PointsEarned, Why
 from shared.contracts.records import made
 from shared.contracts.turnover import TurnoverRecorded
@@ -18,6 +19,7 @@ from shared.rulebook.programme import Version
 
 MOST_LIVE: Final = 20_000  # lots of one customer: all of them are written with every batch that touches them
 _DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
 
 
 class Span(Struct, frozen=True):
@@ -51,8 +53,25 @@ def multiplier_of(tier: str, version: Version) -> str:
 def span(start: datetime, version: Version, calendar: Calendar, *, pending: bool) -> Span:
     """When points are good that were earned at `start`. `pending`: they wait first, as those of a purchase do."""
     terms = version.terms.points
-    available_at = calendar.add(start, terms.pending) if pending else start
-    last_day = calendar.day(calendar.add(available_at, terms.expiry))
+    if not pending:
+        return _good(start, terms.expiry, calendar)
+    hour = start.replace(minute=0, second=0, microsecond=0)
+    first, last = _hour(hour, terms.pending, terms.expiry, calendar)
+    # What is the same at both ends of an hour is the same within: no clock changes there and back in one.
+    if first.available_at - hour == last.available_at - hour - _HOUR and first.last_day == last.last_day:
+        return Span(first.available_at + (start - hour), first.expires_at, first.last_day)
+    return _good(calendar.add(start, terms.pending), terms.expiry, calendar)
+
+
+@lru_cache(maxsize=4096)
+def _hour(hour: datetime, pending: Duration, expiry: Duration, calendar: Calendar) -> tuple[Span, Span]:
+    """When points are good that were earned as an hour begins, and as it ends."""
+    first, last = (_good(calendar.add(at, pending), expiry, calendar) for at in (hour, hour + _HOUR))
+    return first, last
+
+
+def _good(available_at: datetime, expiry: Duration, calendar: Calendar) -> Span:
+    last_day = calendar.day(calendar.add(available_at, expiry))
     return Span(available_at, calendar.start_of_day(last_day + _DAY), last_day)
 
 

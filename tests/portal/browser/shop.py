@@ -12,9 +12,11 @@ from typing import Any, Final
 import httpx
 from aiokafka import AIOKafkaProducer
 from playwright.async_api import Browser, BrowserContext, Page, expect
+from pymongo import AsyncMongoClient
 
 from deploy.local import tokens
 from deploy.local.system import System
+from services.portal.views import ACCOUNTS, account_of
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CUSTOMERS, PURCHASES
 from tests.faults.waiting import until
@@ -138,15 +140,36 @@ class Shop:
         spent = turnover is None or found["turnover"]["turnover_minor"] == turnover
         return spent and all(found["points"][kind] == number for kind, number in points.items())
 
+    async def settled(self, customer_id: str) -> dict[str, Any]:
+        """What `/api/my-bonus` says once the portal has heard all that turnover, profile and ledger say by now."""
+        paths = {"turnover": "turnover", "profile": "profile", "ledger": "balance"}
+        async with AsyncMongoClient[dict[str, Any]](self.system.stack.mongo_url()) as mongo:
+            accounts = mongo["portal"][ACCOUNTS]
+
+            async def heard() -> bool:
+                found = await accounts.find_one({"_id": {"$regex": f"/{customer_id}$"}})
+                seen = account_of(found).seen if found else {}
+                for service, path in paths.items():
+                    url = f"{self.system.services[service].url}/customers/{customer_id}/{path}"
+                    if (await self._get(url, customer_id)).headers["ETag"] != f'"{seen.get(service)}"':
+                        return False
+                return True
+
+            await until(heard, "the portal to have heard it all")
+        return await self.bonus(customer_id)
+
     async def has_spent(self, customer_id: str, minor: int) -> bool:
         """Whether turnover says so."""
         url = self.system.services["turnover"].url
         return (await self._ask(f"{url}/customers/{customer_id}/turnover", customer_id))["turnover_minor"] == minor
 
     async def _ask(self, url: str, customer_id: str) -> dict[str, Any]:
+        return (await self._get(url, customer_id)).json()
+
+    async def _get(self, url: str, customer_id: str) -> httpx.Response:
         token = self.system.stack.token("customer", customer_id)
         answer = await self._http.get(url, headers={"Authorization": f"Bearer {token}"})
-        return answer.raise_for_status().json()
+        return answer.raise_for_status()
 
     async def _send(self, topic: str, customer_id: str, record: dict[str, Any]) -> None:
         whole = record | {"customer_id": customer_id, "occurred_at": datetime.now(UTC).isoformat()}

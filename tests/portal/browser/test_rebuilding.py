@@ -29,7 +29,7 @@ async def test_an_emptied_portal_is_made_again_from_the_topics(shop: Shop) -> No
     customer_id = await shop.enrolled()
     await shop.buys(customer_id, 480_00)
     await until(lambda: shop.shows(customer_id, turnover=480_00, pending=480), "a purchase")
-    before = await shop.bonus(customer_id)
+    before = await shop.settled(customer_id)
     async with AsyncMongoClient[dict[str, Any]](shop.system.stack.mongo_url()) as mongo:
         database = mongo["portal"]
         for name in await database.list_collection_names():
@@ -39,9 +39,10 @@ async def test_an_emptied_portal_is_made_again_from_the_topics(shop: Shop) -> No
     # Something new is heard, the batch finds that its partition is gone, and all is read again from the beginning.
     await shop.buys(customer_id, 1_00)
     await until(lambda: shop.shows(customer_id, turnover=481_00, pending=481), "the portal")
-    after = await shop.bonus(customer_id)
+    after = await shop.settled(customer_id)
     assert after["completion"] == before["completion"]
     for name in ("benefit", "status", "since"):
         assert [one[name] for one in after["benefits"]] == [one[name] for one in before["benefits"]]
-    assert after["version"] == before["version"] + 2  # a purchase, and its points
+    # A purchase and its points came in between, and perhaps that the mail about the first ones was sent.
+    assert after["version"] - before["version"] in {2, 3}
     assert after["history"]["items"][1:] == before["history"]["items"]
