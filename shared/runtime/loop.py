@@ -33,6 +33,7 @@ from shared.runtime.inbox import Bad, Broken, Elsewhere, Inbox, Noticed, Raw, Re
 from shared.runtime.keyring import Keyring
 from shared.runtime.loader import Loader
 from shared.runtime.log import Codec
+from shared.runtime.lookout import Lookout
 from shared.runtime.owned import Owned
 from shared.runtime.programmes import Programmes
 from shared.runtime.publisher import Publisher, Share
@@ -48,14 +49,8 @@ POLL_MS: Final = 200
 FRESH_MS: Final = 5  # for what has come while the batch before was under way
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
-_SHOW: Final = 5.0  # seconds between two looks at what waits
-_STALLED: Final = 6  # looks that find the same record waiting; then only a new consumer helps
 
 Fetched = tuple[TopicPartition, Sequence[Raw]]
-
-
-class StalledError(Exception):
-    """The Kafka client has stalled, as it may after a rebalance; only a new process helps."""
 
 
 class Astray(Struct, frozen=True):
@@ -96,10 +91,10 @@ class Loop:
         self._publishing: asyncio.Queue[tuple[Batch, list[Share]]] = asyncio.Queue(UNPUBLISHED)
         self._answering: set[str] = set()
         self._careful: set[TopicPartition] = set()
-        self._publisher_task: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
-        self._noted_at = self._shown_at = time.monotonic()
-        self._stalls: dict[TopicPartition, tuple[int, int]] = {}
+        self._lookout = Lookout(consumer, claims)
+        self._noted_at = time.monotonic()
 
     def stop(self) -> None:
         """Take nothing new; `run` returns when what is under way is stored and published."""
@@ -107,12 +102,12 @@ class Loop:
 
     async def run(self) -> None:
         """Until `stop`. Raises what only an operator can mend."""
-        self._publisher_task = asyncio.create_task(self._publish())
+        self._beside = [asyncio.create_task(self._publish()), asyncio.create_task(self._lookout.run())]
         failures = 0
         try:
             while not self._stopping.is_set():
                 self._health.turned()
-                self._check_publishing()
+                self._check_beside()
                 try:
                     await self.turn()
                     failures = 0
@@ -122,14 +117,14 @@ class Loop:
                     await self._start_over(error, failures)
             await self._finish()
         finally:
-            self._publisher_task.cancel()
+            for task in self._beside:
+                task.cancel()
 
     async def turn(self) -> None:
         """One batch, or a wait for something to do."""
         if self._keyring is not None:
             self._keyring.sweep()
         await self._claims.keep()
-        await self._show()
         fetched = await self._fetch()
         batch = await self._prepare(fetched)
         if batch is None:
@@ -315,7 +310,7 @@ class Loop:
         ]
         while self._publishing.full() and not self._stopping.is_set():
             self._health.turned()  # Kafka is away or slow: the loop waits, it does not hang
-            self._check_publishing()
+            self._check_beside()
             await asyncio.sleep(0.02)
         await self._publishing.put((batch, share))
         self._unpublished(1)
@@ -324,10 +319,11 @@ class Loop:
         self._health.unpublished += more
         metrics.UNPUBLISHED.set(self._health.unpublished)
 
-    def _check_publishing(self) -> None:
-        """Outages are waited for; whatever else ends the publishing ends the process, too."""
-        if self._publisher_task is not None and self._publisher_task.done():
-            self._publisher_task.result()
+    def _check_beside(self) -> None:
+        """Outages are waited for; whatever else ends the publishing or the lookout ends the process, too."""
+        for task in self._beside:
+            if task.done():
+                task.result()
 
     def _stored(self, batch: Batch, documents: Documents, took: float) -> None:
         now = datetime.now(UTC)
@@ -391,36 +387,6 @@ class Loop:
         for part in batch.parts.values():
             part.owned.published = part.owned.noted = part.before + 1
 
-    async def _show(self, *, now: bool = False) -> None:
-        """Every few seconds: count what waits, notice a consumer that stalls, tell Kafka where we are (for display)."""
-        if not now and time.monotonic() - self._shown_at < _SHOW:
-            return
-        self._shown_at = time.monotonic()
-        here, flowing = self._consumer.assignment(), list(self._claims.flowing)
-        places = {
-            TopicPartition(topic, owned.number): offset
-            for owned in self._claims.owned.values()
-            for topic, offset in owned.next.items()
-        }
-        places = {place: offset for place, offset in places.items() if place in here}
-        if not places:
-            return
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(places))
-        lag: dict[str, int] = {}
-        for place, offset in places.items():
-            lag[place.topic] = lag.get(place.topic, 0) + ends[place] - offset
-            before, times = self._stalls.get(place, (offset, 0))
-            stalls = place in flowing and ends[place] > offset == before
-            self._stalls[place] = (offset, times + 1 if stalls else 0)
-            if times > _STALLED:
-                raise StalledError(f"{place.topic}, partition {place.partition}: records wait, and none is handed out")
-        for topic, waiting in lag.items():
-            metrics.LAG.labels(topic).set(waiting)
-        try:
-            await self._consumer.commit(places)
-        except KafkaError as error:
-            log.debug("offsets not shown", error=type(error).__name__)
-
     async def _start_over(self, error: Exception, failures: int) -> None:
         """Forget what was prepared; the next turn claims and reads again."""
         kind = type(error).__name__
@@ -441,7 +407,7 @@ class Loop:
                 await self._committed()
                 await self._publishing.join()
                 await self._note()
-                await self._show(now=True)
+                await self._lookout.look()
         except (Lost, Transient, Unavailable, KafkaError, TimeoutError) as error:
             log.warning("stopped before all was published; the next owner does that", error=type(error).__name__)
 

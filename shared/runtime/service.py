@@ -35,7 +35,8 @@ from shared.runtime.inbox import Inbox
 from shared.runtime.keyring import Keyring
 from shared.runtime.loader import CorruptError, Loader
 from shared.runtime.log import Codec
-from shared.runtime.loop import Loop, StalledError
+from shared.runtime.lookout import StalledError
+from shared.runtime.loop import Loop
 from shared.runtime.programmes import Programmes
 from shared.runtime.publisher import Publisher
 from shared.runtime.reader import DatabaseReader
