@@ -37,7 +37,7 @@ OWN: dict[str, dict[str, list[IndexModel]]] = {
     "profile": {KEYS: [], MASTERS: [], "cards": [], ANSWERS: [IndexModel("customer", sparse=True)]},
     "ledger": {"redemptions": []},
     # What may be sent in a channel, in order: a few keys of the index, however long the queue is.
-    "notifier": {"deliveries": [IndexModel([("status", 1), ("channel", 1), ("at", 1), ("due", 1)])]},
+    "notifier": {"deliveries": [IndexModel([("status", 1), ("channel", 1), ("due", 1), ("at", 1)])]},
     "portal": {"accounts": [], "history": [], "sessions": [IndexModel("expires", expireAfterSeconds=0)]},
 }
 """What one service keeps beyond that."""

@@ -1,5 +1,6 @@
 """The portal's HTTP: pages, forms, sign-in, files; and for other front ends the same data as JSON."""
 
+import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -9,7 +10,7 @@ from services.portal import entrance, pages, provider, writes
 from services.portal.accounts import PAGE
 from services.portal.desk import Desk
 from services.portal.model import MyBonus
-from services.portal.texts import DEFAULT, accepted, language_of
+from services.portal.texts import DEFAULT, accepted
 from shared.http.problems import Problem
 from shared.http.reads import IfNoneMatch
 from shared.http.tokens import Anybody
@@ -40,12 +41,15 @@ def routes(desk: Desk, settings: Settings) -> APIRouter:
             raise Problem("erased")
         preferred = account.preferences.locale if account.preferences else None
         tag = accepted(accept_language) or preferred or DEFAULT
-        etag = f'"{account.version}-{language_of(tag) or DEFAULT}"'
+        found, _ = await desk.bonus(who.subject, account, tag, cursor, limit)
+        answer = JSONResponse(found.model_dump(mode="json"))
+        # Of the answer itself: beside the account it depends on the clock, the programme and the language.
+        etag = f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Language"}
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        found, _ = await desk.bonus(who.subject, account, tag, cursor, limit)
-        return JSONResponse(found.model_dump(mode="json"), headers=headers)
+        answer.headers.update(headers)
+        return answer
 
     for part in (pages.routes(desk), writes.routes(desk), entrance.routes(desk), desk.assets.routes()):
         router.include_router(part)

@@ -61,13 +61,20 @@ class Outbox:
     async def due(
         self, channel: str, partitions: Collection[int], now: datetime, limit: int, flying: Collection[str]
     ) -> list[Delivery]:
-        """What may be sent now, in the order of what led to it."""
-        query: Document = {
-            "channel": channel,
-            "status": "queued",
-            "$and": [_in(partitions), {"$or": [{"due": None}, {"due": {"$lte": now}}]}, {"_id": {"$nin": [*flying]}}],
-        }
-        found = self._documents.find(query).sort("at", 1).limit(limit)
+        """What may be sent now, in the order of what led to it.
+
+        What was never put off and what is due again are two stretches of one index, so that neither the length of the
+        queue nor all that is due later is read.
+        """
+        mine: Document = {"status": "queued", "channel": channel, "_id": {"$nin": [*flying]}, **_in(partitions)}
+        first: list[Document] = [{"$match": mine | {"due": None}}, {"$sort": {"at": 1}}, {"$limit": limit}]
+        again: list[Document] = [
+            {"$match": mine | {"due": {"$lte": now}}},
+            {"$sort": {"due": 1, "at": 1}},
+            {"$limit": limit},
+        ]
+        both: Document = {"$unionWith": {"coll": DELIVERIES, "pipeline": again}}
+        found = self._documents.aggregate([*first, both, {"$sort": {"at": 1}}, {"$limit": limit}])
         return [_delivery(document) async for document in found]
 
     async def begin(self, delivery: Delivery, epoch: int) -> bool:

@@ -1,7 +1,7 @@
 """The sender at work: what is queued arrives, once, and what became of it is known."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -133,6 +133,23 @@ async def test_messages_go_in_the_order_of_their_causes(stand: Stand) -> None:
         await stand.writer.say(customer(number), MAIL, raw)
     found = await Outbox(stand.mongo).due("email", range(PARTITIONS), stand.clock(), 10, ())
     assert [each.customer for each in found] == ["c-2", "c-3", "c-1"]
+
+
+async def test_what_was_put_off_comes_again_in_its_order_and_not_before_its_time(stand: Stand) -> None:
+    for number, ago in ((1, 30), (2, 50), (3, 40), (4, 60)):
+        raw = tier("bronze", "silver", when(timedelta(minutes=ago)))
+        await stand.writer.say(customer(number), MAIL, raw)
+    documents, now = stand.mongo.collection(DELIVERIES), stand.clock()
+    await documents.update_one({"customer": "c-3"}, {"$set": {"due": now - timedelta(minutes=1)}})
+    await documents.update_one({"customer": "c-4"}, {"$set": {"due": now + timedelta(minutes=1)}})
+    outbox = Outbox(stand.mongo)
+
+    async def due(at: datetime, limit: int) -> list[str]:
+        return [each.customer for each in await outbox.due("email", range(PARTITIONS), at, limit, ())]
+
+    assert await due(now, 10) == ["c-2", "c-3", "c-1"]
+    assert await due(now, 2) == ["c-2", "c-3"]
+    assert await due(now + timedelta(minutes=2), 10) == ["c-4", "c-2", "c-3", "c-1"]
 
 
 async def test_a_server_that_puts_one_off_is_asked_again_after_a_pause_and_takes_the_others(

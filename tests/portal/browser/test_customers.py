@@ -245,6 +245,7 @@ async def test_a_page_that_lost_its_network_catches_up(shop: Shop, browser: Brow
     await anna.sign_in()
     await anna.context.set_offline(True)
     await shop.buys(anna.customer_id, 480_00)
+    await until(lambda: shop.shows(anna.customer_id, turnover=480_00), "the portal, while nobody could be told")
     await anna.context.set_offline(False)
     await expect(anna.page.locator("#headline")).to_contain_text("€20.00")
     await anna.context.close()
