@@ -77,6 +77,8 @@ class Live:
     def watching(self, customer_id: str) -> Generator[Stream]:
         """A stream of a customer's changes."""
         streams, stream = self._open.setdefault(customer_id, set()), Stream()
+        if len(streams) >= MOST:  # several came at once; the browser comes back, and is told so
+            stream.end()
         streams.add(stream)
         try:
             yield stream

@@ -244,15 +244,17 @@ def later(customer: Customer) -> Customer:
     return customer.hears("turnover", "TurnoverRecorded.v1", "2026-06-20", **sale("999", 5_00, standing(5_00)))
 
 
-async def test_an_open_page_hears_of_what_changes_and_of_that_alone(stand: Stand, name: str) -> None:
-    customer = samples.fresh(name)
+async def test_an_open_page_hears_of_its_own_customer_and_of_what_changed_alone(stand: Stand, name: str) -> None:
+    customer, other = samples.fresh(name), samples.fresh(f"{name}-b")
     await stand.keep(customer)
-    async with stand.client(headers=bearer(name)) as app:
+    await stand.keep(other)
+    async with stand.client(headers=bearer(name)) as app, stand.client(headers=bearer(other.customer_id)) as theirs:
         address = f"/my-bonus/events?since={customer.state.version}"
-        async with app.stream("GET", address) as answer:
+        async with app.stream("GET", address) as answer, theirs.stream("GET", address) as beside:
             assert answer.headers["content-type"].startswith("text/event-stream")
             heard = asyncio.create_task(Heard(answer).soon())
-            await asyncio.sleep(0.5)
+            await stand.keep(later(other))
+            await Heard(beside).soon()
             assert not heard.done()
             await stand.keep(later(customer))
             identity, html = await heard
