@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 
 from deploy.local.errors import StackError
 from shared.contracts.topics import CUSTOMERS, events_topic
@@ -103,7 +102,9 @@ async def edits(ground: Ground, rate: int, seconds: int, customers: int) -> Late
         everybody = [f"c-{number:07d}" for number in range(customers)]
         await throughput.send(ground, running, [enrolments(ground, everybody)])
         lasting = latency.WARM_UP_S + seconds
-        streaming = asyncio.create_task(_stream(ground, rate, lasting, customers))
+        numbers = ground.till.numbers(rate * lasting, customers)
+        made = [_record(ground, f"c-{number:07d}", {}) for number in numbers]
+        streaming = asyncio.create_task(latency.stream(ground, CUSTOMERS, made, rate, time.monotonic()))
         host, _, port = running.urls[0].removeprefix("http://").partition(":")
         clients = asyncio.Queue["_Client"]()
         for _ in range(CONNECTIONS):
@@ -113,22 +114,6 @@ async def edits(ground: Ground, rate: int, seconds: int, customers: int) -> Late
         await streaming
         await ground.published(running)
     return Latency.of(f"{EDIT}, {EDITS}/s beside {rate:,} CRM records/s", found[EDITS * latency.WARM_UP_S :])
-
-
-async def _stream(ground: Ground, rate: int, seconds: int, customers: int) -> None:
-    made = [_record(ground, f"c-{number:07d}", {}) for number in ground.till.numbers(rate * seconds, customers)]
-    producer: Any = AIOKafkaProducer(**ground.stack.kafka_options(), linger_ms=0)
-    await producer.start()
-    try:
-        began, sent = time.monotonic(), list[Any]()
-        for number, (_, customer, value) in enumerate(made):
-            if (wait := began + number / rate - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
-            home = ground.till.home(customer)
-            sent.append(await producer.send(CUSTOMERS, value, customer.encode(), partition=home))
-        await asyncio.gather(*sent)
-    finally:
-        await producer.stop()
 
 
 async def _ask(clients: "asyncio.Queue[_Client]", customers: list[str]) -> list[float]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 
-from deploy.local import ports
 from deploy.local.child import Child
 from deploy.local.errors import StackError
 from shared.settings import PREFIX
@@ -21,13 +20,13 @@ STOP_WITHIN_S = 20
 class Fleet:
     """So many processes of a service."""
 
-    def __init__(self, service: str, count: int, environment: Mapping[str, str], logs: Path) -> None:
-        """`environment`: the whole of a process, but for its port; `logs`: the folder that they write to."""
+    def __init__(self, service: str, ports: Sequence[int], environment: Mapping[str, str], logs: Path) -> None:
+        """One on each port. `environment`: the rest of a process's; `logs`: the folder that they write to."""
         command = [sys.executable, "-m", f"services.{service}.app"]
         self.service = service
         self.urls: list[str] = []
         self.children: list[Child] = []
-        for number, port in enumerate(ports.choose(count), 1):
+        for number, port in enumerate(ports, 1):
             env = {**environment, f"{PREFIX}HTTP_PORT": str(port)}
             self.children.append(Child(f"{service}-{number}", command, logs / f"{service}-{number}.log", env))
             self.urls.append(f"http://127.0.0.1:{port}")

@@ -15,7 +15,7 @@ from bson import Timestamp
 from pymongo import MongoClient
 
 from deploy.cli import programme
-from deploy.local import jars
+from deploy.local import jars, ports
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME, settings
@@ -25,7 +25,14 @@ from tests.bench import fleet, raw
 from tests.bench.purchases import PARTITIONS, REQUEST_BYTES, Load, Till
 
 EVENTS: Final = events_topic("turnover")
-SOURCES: Final = {"turnover": PURCHASES, "ledger": EVENTS, "profile": CUSTOMERS}  # what a service is measured on
+# What a service is measured on.
+SOURCES: Final = {
+    "turnover": PURCHASES,
+    "ledger": EVENTS,
+    "profile": CUSTOMERS,
+    "notifier": EVENTS,
+    "portal": EVENTS,
+}
 POLL_S: Final = 0.1
 STUCK_S: Final = 60
 _RECORDED: Final = "TurnoverRecorded.v1"
@@ -56,6 +63,9 @@ class Ground:
     mongo: MongoClient[dict[str, Any]]
     before: Timestamp
     """MongoDB's newest operation before the last measured load."""
+    ports: dict[str, int]
+    """At which the first process of a service answers, by its name; and `mail` and `sms`, where
+    servers of the benchmark may."""
 
     @staticmethod
     @asynccontextmanager
@@ -70,7 +80,9 @@ class Ground:
                 await consumer.start()
                 try:
                     await programme.publish(options, PROGRAMME)
-                    yield Ground(stack, Till(producer, seed), consumer, mongo, raw.newest(mongo))
+                    names = [*SOURCES, "mail", "sms"]
+                    numbers = dict(zip(names, ports.choose(len(names)), strict=True))
+                    yield Ground(stack, Till(producer, seed), consumer, mongo, raw.newest(mongo), numbers)
                 finally:
                     await consumer.stop()
                     await producer.stop()
@@ -89,7 +101,8 @@ class Ground:
     def environment(self, role: str) -> dict[str, str]:
         """The whole environment of a process that is measured."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-        return inherited | settings(self.stack, role, {}, 0) | {f"{PREFIX}LOG_FORMAT": "json"}
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        return inherited | settings(self.stack, role, urls, self.ports["mail"]) | {f"{PREFIX}LOG_FORMAT": "json"}
 
     @property
     def servers(self) -> dict[str, list[int]]:

@@ -13,7 +13,7 @@ from deploy.local.errors import StackError
 from shared.contracts.topics import PURCHASES
 from tests.bench.figures import Latency
 from tests.bench.ground import EVENTS, Ground
-from tests.bench.purchases import PARTITIONS
+from tests.bench.purchases import PARTITIONS, Purchase
 
 WARM_UP_S: Final = 3
 _LATE_S: Final = 30  # after the last purchase, until its event is missed
@@ -45,14 +45,7 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
         seen: dict[str, tuple[float, int]] = {}
         began = time.monotonic() + 0.1
         watching = asyncio.create_task(_watch(consumer, len(made), seen))
-        sent: list[asyncio.Future[Any]] = []
-        for number, (_, customer, value) in enumerate(made):
-            wait = began + number / rate - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            home = ground.till.home(customer)
-            sent.append(await producer.send(PURCHASES, value, customer.encode(), partition=home))
-        stored = [delivered.timestamp for delivered in await asyncio.gather(*sent)]
+        stored = await _produce(ground, producer, PURCHASES, made, rate, began)
         try:
             await asyncio.wait_for(watching, _LATE_S)
         except TimeoutError:
@@ -69,6 +62,31 @@ async def measure(ground: Ground, part: str, rate: int, customers: Sequence[str]
             whole.append((at - began) * 1000 - number * 1000 / rate)
             service.append(published - stored[number])
     return Latency.of(part, whole, service)
+
+
+async def stream(ground: Ground, topic: str, made: Sequence[Purchase], rate: int, began: float) -> list[int]:
+    """Produce these from then on, `rate` a second; the broker's time of each, in milliseconds since 1970.
+
+    `began`: on the monotonic clock; the n-th is to be produced `n / rate` seconds later.
+    """
+    producer: Any = AIOKafkaProducer(**ground.stack.kafka_options(), linger_ms=0)
+    await producer.start()
+    try:
+        return await _produce(ground, producer, topic, made, rate, began)
+    finally:
+        await producer.stop()
+
+
+async def _produce(
+    ground: Ground, producer: Any, topic: str, made: Sequence[Purchase], rate: int, began: float
+) -> list[int]:
+    sent: list[asyncio.Future[Any]] = []
+    for number, (_, customer, value) in enumerate(made):
+        if (wait := began + number / rate - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        home = ground.till.home(customer)
+        sent.append(await producer.send(topic, value, customer.encode(), partition=home))
+    return [delivered.timestamp for delivered in await asyncio.gather(*sent)]
 
 
 async def _watch(consumer: Any, count: int, seen: dict[str, tuple[float, int]]) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import httpx
 import msgspec
-from aiokafka import AIOKafkaProducer
 
 from deploy.local.errors import StackError
 from shared.contracts.topics import PURCHASES, events_topic
@@ -81,7 +80,8 @@ async def holds(ground: Ground, rate: int, seconds: int, customers: int) -> Late
         await ground.published(ledger)
         names = [f"h-{number}" for number in range(HOLDERS)]
         await asyncio.gather(*(_give(http, ground, name) for name in names))
-        streaming = asyncio.create_task(_stream(ground, rate, (latency.WARM_UP_S + seconds), customers))
+        made = [till.purchase(name) for name in till.drawn(rate * (latency.WARM_UP_S + seconds), customers)]
+        streaming = asyncio.create_task(latency.stream(ground, PURCHASES, made, rate, time.monotonic()))
         found = await _ask(http, ground.stack.token("pos"), names, seconds)
         await streaming
         await ground.published(turnover)
@@ -93,22 +93,6 @@ async def _give(http: httpx.AsyncClient, ground: Ground, name: str) -> None:
     headers = {"Authorization": f"Bearer {ground.stack.token('staff')}"}
     body = {"points": 1_000_000, "reason": "bench"}
     (await http.post(f"/customers/{name}/adjustments", json=body, headers=headers)).raise_for_status()
-
-
-async def _stream(ground: Ground, rate: int, seconds: int, customers: int) -> None:
-    made = [ground.till.purchase(customer) for customer in ground.till.drawn(rate * seconds, customers)]
-    producer: Any = AIOKafkaProducer(**ground.stack.kafka_options(), linger_ms=0)
-    await producer.start()
-    try:
-        began, sent = time.monotonic(), list[Any]()
-        for number, (_, customer, value) in enumerate(made):
-            if (wait := began + number / rate - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
-            home = ground.till.home(customer)
-            sent.append(await producer.send(PURCHASES, value, customer.encode(), partition=home))
-        await asyncio.gather(*sent)
-    finally:
-        await producer.stop()
 
 
 async def _ask(http: httpx.AsyncClient, token: str, names: list[str], seconds: int) -> list[float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from deploy.cli.trouble import notes
-from tests.bench import crm, latency, ledger, plain, raw
+from tests.bench import crm, latency, ledger, mails, plain, raw
 from tests.bench.figures import ALONE, BESIDE, HISTORY, MILLION, TWO, Latency, Run
 from tests.bench.ground import Ground
 from tests.bench.throughput import fresh, from_full_topic, measure, send
@@ -27,10 +27,11 @@ class Size:
     large: int = 100_000
     plain_seconds: float = 4
     seconds: int = 20
+    mails: int = 2_000
 
     def quick(self) -> "Size":
         """A smoke test of everything, whose figures mean nothing."""
-        return Size(1, 5_000, 2_000, 10, 20_000, 2_000, 1, 2)
+        return Size(1, 5_000, 2_000, 10, 20_000, 2_000, 1, 2, 200)
 
 
 @dataclass
@@ -163,6 +164,15 @@ async def profile_too(ground: Ground, size: Size, results: Results) -> None:
     results.time(await crm.edits(ground, RATES[0], size.seconds, size.customers))
 
 
+async def notifier_too(ground: Ground, size: Size, results: Results) -> None:
+    """Mails from a full queue, and while purchases stream; beside an SMS gateway that hangs, too."""
+    runs, found = await mails.measure(ground, size.rounds, size.mails, RATES[0], size.seconds, size.customers)
+    for run in runs:
+        results.add(run)
+    for one in found:
+        results.time(one)
+
+
 PARTS: Final[dict[str, Work]] = {
     "throughput": throughput,
     "history": history,
@@ -171,6 +181,7 @@ PARTS: Final[dict[str, Work]] = {
     "latency": latencies,
     "ledger": ledger_too,
     "profile": profile_too,
+    "notifier": notifier_too,
 }
 
 

@@ -75,10 +75,11 @@ class Till:
             number = self._home[customer] = partition_of(customer, PARTITIONS)
         return number
 
-    def purchase(self, customer: str) -> Purchase:
-        """The customer's next purchase: about 300 bytes, one line, 10.00 to 16.99 euros."""
+    def purchase(self, customer: str, minor: int | None = None) -> Purchase:
+        """The customer's next purchase: about 300 bytes, one line, of so many cents, or 10.00 to 16.99 euros."""
         self._made += 1
-        identity, minor, at = f"p-{self._made:08x}", 1_000 + self._made % 700, self.now.isoformat()[:-6]
+        minor = minor or 1_000 + self._made % 700
+        identity, at = f"p-{self._made:08x}", self.now.isoformat()[:-6]
         record = (
             f'{{"type":"PurchaseCompleted.v1","purchase_id":"{identity}","store_id":"s-01","terminal_id":"t-3",'
             f'"customer_id":"{customer}","occurred_at":"{at}Z","currency":"EUR","total_minor":{minor},'

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final
 
+from deploy.local import ports
 from deploy.local.errors import StackError
 from shared.contracts.topics import CLOCK
 from tests.bench import raw
@@ -15,6 +17,7 @@ from tests.bench.ground import SOURCES, Ground
 from tests.bench.meter import Meter
 from tests.bench.purchases import PARTITIONS, Load
 
+NOTHING: Final = MappingProxyType[str, str]({})
 FILL_WITHIN_S: Final = 6  # what is frozen for longer than its session with Kafka (10 s) loses its partitions
 
 
@@ -75,9 +78,12 @@ async def fresh(ground: Ground, processes: int, service: str = "turnover") -> As
 
 
 @asynccontextmanager
-async def started(ground: Ground, processes: int, service: str) -> AsyncGenerator[Fleet, None]:
-    """So many processes, ready, on what there is."""
-    running = Fleet(service, processes, ground.environment(service), ground.stack.folder / "logs")
+async def started(
+    ground: Ground, processes: int, service: str, beside: Mapping[str, str] = NOTHING
+) -> AsyncGenerator[Fleet, None]:
+    """So many processes, ready, on what there is. `beside`: settings beside those that every installation has."""
+    numbers = [ground.ports[service], *ports.choose(processes - 1)]
+    running = Fleet(service, numbers, ground.environment(service) | dict(beside), ground.stack.folder / "logs")
     try:
         await running.start()
         yield running
