@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Response
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateSyntaxError,
+    pass_context,
+)
+from jinja2.runtime import Context
 
 from services.portal.assets import Assets
 from services.portal.settings import PortalSettings
@@ -34,17 +44,22 @@ HEADERS: Final = {
 
 
 class Renderer:
-    """Templates in each language. The retailer's own `shell.html`, where there is one, is put around the pages."""
+    """Templates. The retailer's own `shell.html`, where there is one, is put around the pages."""
 
     def __init__(self, settings: PortalSettings, assets: Assets) -> None:
+        """Stops the process where a template is none."""
         own: list[BaseLoader] = [PackageLoader("services.portal")]
         if settings.portal_shell is not None:
             own.insert(0, FileSystemLoader(settings.portal_shell))
-        self._environments = {language: _environment(ChoiceLoader(own), language, assets) for language in LANGUAGES}
+        environment = _environment(ChoiceLoader(own), assets)
+        try:  # all now, so that no visitor waits
+            self._templates = {name: environment.get_template(name) for name in environment.list_templates(["html"])}
+        except TemplateSyntaxError as error:
+            raise SystemExit(f"portal: {error.filename}, line {error.lineno}: {error.message}") from None
 
     def html(self, template: str, language: str, values: Mapping[str, Any]) -> str:
         """A page or a part of one, as HTML."""
-        return self._environments[language].get_template(template).render(values)
+        return self._templates[template].render(values, language=language)
 
     def page(
         self, template: str, language: str, values: Mapping[str, Any], status: int = 200, etag: str | None = None
@@ -54,7 +69,7 @@ class Renderer:
         return Response(self.html(template, language, values), status, headers, "text/html; charset=utf-8")
 
 
-def _environment(loader: BaseLoader, language: str, assets: Assets) -> Environment:
+def _environment(loader: BaseLoader, assets: Assets) -> Environment:
     environment = Environment(
         loader=loader,
         extensions=["jinja2.ext.i18n"],
@@ -65,8 +80,18 @@ def _environment(loader: BaseLoader, language: str, assets: Assets) -> Environme
         auto_reload=False,
     )
     environment.policies["ext.i18n.trimmed"] = True
-    install: Any = vars(environment)["install_gettext_translations"]  # the extension adds it
-    install(translations(language), newstyle=True)
+    install: Any = vars(environment)["install_gettext_callables"]  # the extension adds it
+    install(_text, _plural, newstyle=True)
     known: dict[str, Any] = environment.globals
-    known |= {"asset": assets.address, "language": language, "languages": LANGUAGES}
+    known |= {"asset": assets.address, "languages": LANGUAGES}
     return environment
+
+
+@pass_context
+def _text(context: Context, message: str) -> str:
+    return translations(context["language"]).ugettext(message)
+
+
+@pass_context
+def _plural(context: Context, one: str, many: str, n: int) -> str:
+    return translations(context["language"]).ungettext(one, many, n)

@@ -150,6 +150,18 @@ def test_a_shell_of_the_retailers_own_takes_the_place_of_ours(tmp_path: Path) ->
     assert 'id="headline"' in html
 
 
+def test_a_shell_that_is_no_template_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "shell.html").write_text("<html>\n{% block content %}\n</html>")
+    settings = PortalSettings(
+        portal_url="https://shop.example",
+        profile_url="http://p",
+        oidc_issuer="https://id.example",
+        portal_shell=tmp_path,
+    )
+    with pytest.raises(SystemExit, match=r"portal: .*/shell\.html, line [23]: "):
+        Renderer(settings, Assets())
+
+
 def test_values_of_a_profile_are_on_no_page_but_that_of_the_customers_data(renderer: Renderer) -> None:
     customer = samples.fresh().hears("profile", "CompletionChanged.v1", **completion("email", "phone"))
     assert "a@example.org" not in page(renderer, customer, "en")
