@@ -12,6 +12,7 @@ import msgspec
 from deploy.local.errors import StackError
 from shared.contracts.topics import CUSTOMERS, events_topic
 from tests.bench import latency, throughput
+from tests.bench.client import Client
 from tests.bench.figures import EDIT, ENROLMENTS, UPDATES, Latency, Run
 from tests.bench.fleet import Fleet
 from tests.bench.ground import Ground
@@ -105,10 +106,9 @@ async def edits(ground: Ground, rate: int, seconds: int, customers: int) -> Late
         numbers = ground.till.numbers(rate * lasting, customers)
         made = [_record(ground, f"c-{number:07d}", {}) for number in numbers]
         streaming = asyncio.create_task(latency.stream(ground, CUSTOMERS, made, rate, time.monotonic()))
-        host, _, port = running.urls[0].removeprefix("http://").partition(":")
-        clients = asyncio.Queue["_Client"]()
+        clients = asyncio.Queue[Client]()
         for _ in range(CONNECTIONS):
-            clients.put_nowait(_Client(host, int(port), ground.stack.token("staff")))
+            clients.put_nowait(Client(running.urls[0], f"Authorization: Bearer {ground.stack.token('staff')}"))
         numbers = ground.till.numbers(EDITS * lasting, customers)
         found = await _ask(clients, [f"c-{number:07d}" for number in numbers])
         await streaming
@@ -116,7 +116,7 @@ async def edits(ground: Ground, rate: int, seconds: int, customers: int) -> Late
     return Latency.of(f"{EDIT}, {EDITS}/s beside {rate:,} CRM records/s", found[EDITS * latency.WARM_UP_S :])
 
 
-async def _ask(clients: "asyncio.Queue[_Client]", customers: list[str]) -> list[float]:
+async def _ask(clients: asyncio.Queue[Client], customers: list[str]) -> list[float]:
     """Milliseconds of each request, in order."""
     began = time.monotonic() + 0.1
 
@@ -125,7 +125,7 @@ async def _ask(clients: "asyncio.Queue[_Client]", customers: list[str]) -> list[
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         client = await clients.get()
         body = json.dumps({"fields": {"address": f"Neue Straße {number}"}}).encode()
-        status, answer = await client.patch(f"/customers/{customer}/profile", body)
+        status, answer = await client.ask("PATCH", f"/customers/{customer}/profile", body)
         clients.put_nowait(client)
         if status != 200:
             raise StackError(f"an edit was answered with {status}: {answer.decode()}")
@@ -137,24 +137,3 @@ async def _ask(clients: "asyncio.Queue[_Client]", customers: list[str]) -> list[
         return await asyncio.gather(*(one(number, customer) for number, customer in enumerate(customers)))
     finally:
         gc.enable()
-
-
-class _Client:
-    """A connection that is kept open; any client that does more would take a good part of the machine itself."""
-
-    def __init__(self, host: str, port: int, token: str) -> None:
-        self._place, self._token = (host, port), token
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def patch(self, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._place)
-        reader, writer = self._streams
-        head = (
-            f"PATCH {path} HTTP/1.1\r\nHost: {self._place[0]}\r\nAuthorization: Bearer {self._token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
-        answered = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answered.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        return int(answered.split(b" ", 2)[1]), await reader.readexactly(length)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from deploy.cli.trouble import notes
-from tests.bench import crm, latency, ledger, mails, plain, raw
+from tests.bench import crm, latency, ledger, mails, pages, plain, raw
 from tests.bench.figures import ALONE, BESIDE, HISTORY, MILLION, TWO, Latency, Run
 from tests.bench.ground import Ground
 from tests.bench.throughput import fresh, from_full_topic, measure, send
@@ -173,6 +173,12 @@ async def notifier_too(ground: Ground, size: Size, results: Results) -> None:
         results.time(one)
 
 
+async def portal_too(ground: Ground, size: Size, results: Results) -> None:
+    """Open pages that hear of purchases, and pages called up beside them."""
+    for found in await pages.measure(ground, RATES[0], size.seconds, size.customers):
+        results.time(found)
+
+
 PARTS: Final[dict[str, Work]] = {
     "throughput": throughput,
     "history": history,
@@ -182,6 +188,7 @@ PARTS: Final[dict[str, Work]] = {
     "ledger": ledger_too,
     "profile": profile_too,
     "notifier": notifier_too,
+    "portal": portal_too,
 }
 
 
