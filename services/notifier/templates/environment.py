@@ -83,6 +83,7 @@ def environment(sources: Mapping[str, str], translated: Catalog | None = None) -
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.policies["ext.i18n.trimmed"] = True
     translations: Any = NullTranslations() if translated is None else _compiled(translated)
