@@ -55,8 +55,9 @@ class Desk:
         """Work beside the loop: watch for open pages until the service stops."""
         partition = ground.commands.partition
         accounts = Accounts(ground.mongo, partition)
-        self._stand = Stand(accounts, Sessions(ground.mongo), partition, ground.programme)
-        await self.live.run(accounts, ground.stop)
+        sessions = Sessions(ground.mongo)
+        self._stand = Stand(accounts, sessions, partition, ground.programme)
+        await self.live.run(accounts, sessions, ground.stop)
         await self.profiles.close()
 
     async def say(self, customer_id: str, account: Account, tag: str) -> tuple[Say, datetime]:

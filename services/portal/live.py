@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from services.portal.accounts import Accounts
+from services.portal.sessions import Sessions
 from shared import log as logs
 from shared.http.problems import Problem
 from shared.mongo import Transient, Unavailable
 
 EVERY_S: Final = 0.3
+SESSIONS_EVERY_S: Final = 3.0  # a sign-out through another process is noticed within that time
 MOST: Final = 8  # streams of one customer in one process
 LONGEST_S: Final = 300.0  # then the browser comes back, and is asked again who it is
 SILENCE_S: Final = 15.0  # after which a comment keeps proxies from hanging up
@@ -21,9 +23,13 @@ log = logs.get("live")
 
 
 class Stream:
-    """An open page. `newer` is set when the account has changed, or when the stream is to end."""
+    """An open page. `newer` is set when the account has changed, or when the stream is to end.
 
-    def __init__(self) -> None:
+    `session`: that it belongs to; `None` for a page that came with a token.
+    """
+
+    def __init__(self, session: str | None) -> None:
+        self.session = session
         self.newer = asyncio.Event()
         self.ended = False
 
@@ -44,29 +50,46 @@ class Live:
         self._open: dict[str, set[Stream]] = {}
         self._known: dict[str, int] = {}
 
-    async def run(self, accounts: Accounts, stop: asyncio.Event) -> None:
-        """Look for changes until `stop`; then end every stream."""
+    async def run(self, accounts: Accounts, sessions: Sessions, stop: asyncio.Event) -> None:
+        """Look for changes, and for sessions that have ended, until `stop`; then end every stream."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
         while not stop.is_set():
             try:
                 await asyncio.wait_for(stop.wait(), EVERY_S)
             except TimeoutError:
-                await self._look(accounts)
-        for customer_id in list(self._open):
-            self.end(customer_id)
+                try:
+                    await self._look(accounts)
+                    if clock() - asked >= SESSIONS_EVERY_S:
+                        asked = clock()
+                        await self._leave(sessions)
+                except (Unavailable, Transient) as error:
+                    log.warning("open pages wait", why=type(error).__name__)
+        for stream in self._streams():
+            stream.end()
+
+    def _streams(self) -> list[Stream]:
+        return [stream for streams in self._open.values() for stream in streams]
 
     async def _look(self, accounts: Accounts) -> None:
         if not self._open:
             return
-        try:
-            versions = await accounts.versions(list(self._open))
-        except (Unavailable, Transient) as error:
-            log.warning("open pages wait", why=type(error).__name__)
-            return
+        versions = await accounts.versions(list(self._open))
         for customer_id, version in versions.items():
             if self._known.get(customer_id) != version:
                 self._known[customer_id] = version
                 for stream in self._open.get(customer_id, ()):
                     stream.wake()
+
+    async def _leave(self, sessions: Sessions) -> None:
+        """End the streams of sessions that are over: signed out, in whichever process, or out of time."""
+        held = {stream: stream.session for stream in self._streams() if stream.session is not None}
+        if not held:
+            return
+        lasting = await sessions.lasting(set(held.values()))
+        for stream, session in held.items():
+            if session not in lasting:
+                stream.end()
 
     def check(self, customer_id: str) -> None:
         """Raises `rate-limited` when a customer has as many open pages as one may have."""
@@ -74,9 +97,9 @@ class Live:
             raise Problem("rate-limited", "Too many pages are open", headers={"Retry-After": "30"})
 
     @contextmanager
-    def watching(self, customer_id: str) -> Generator[Stream]:
-        """A stream of a customer's changes."""
-        streams, stream = self._open.setdefault(customer_id, set()), Stream()
+    def watching(self, customer_id: str, session: str | None) -> Generator[Stream]:
+        """A stream of a customer's changes, for as long as a session lasts."""
+        streams, stream = self._open.setdefault(customer_id, set()), Stream(session)
         if len(streams) >= MOST:  # several came at once; the browser comes back, and is told so
             stream.end()
         streams.add(stream)
@@ -88,10 +111,11 @@ class Live:
                 self._open.pop(customer_id, None)
                 self._known.pop(customer_id, None)
 
-    def end(self, customer_id: str) -> None:
-        """End a customer's streams: they signed out."""
-        for stream in list(self._open.get(customer_id, ())):
-            stream.end()
+    def end(self, session: str) -> None:
+        """End a session's streams: its customer signed out."""
+        for stream in self._streams():
+            if stream.session == session:
+                stream.end()
 
 
 async def events(

@@ -14,6 +14,7 @@ from services.portal.card import qr
 from services.portal.desk import Desk
 from services.portal.live import events
 from services.portal.render import HEADERS
+from services.portal.sessions import identity_of
 from services.portal.texts import DEFAULT, LANGUAGES, accepted, language_of
 from services.portal.visit import LANGUAGE, Visit
 from shared.http.problems import Problem
@@ -161,6 +162,7 @@ async def _stream(desk: Desk, visit: Visit, told: int) -> AsyncIterator[str]:
             await parts.changed(desk, visit, account, shown)
         return None
 
-    with desk.live.watching(visit.customer_id) as stream:
+    session = identity_of(visit.request.cookies[desk.doors.session]) if visit.signed is not None else None
+    with desk.live.watching(visit.customer_id, session) as stream:
         async for event in events(stream, told, since):
             yield event

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -63,6 +64,13 @@ class Sessions:
             return None
         return msgspec.json.decode(text, type=Signed)
 
+    async def lasting(self, identities: Collection[str]) -> set[str]:
+        """Those of these sessions (`identity_of`) that go on."""
+        found = await self._mongo.find(
+            SESSIONS, {"_id": {"$in": list(identities)}, "expires": {"$gt": datetime.now(UTC)}}, fields={"_id": 1}
+        )
+        return {document["_id"] for document in found}
+
     async def close(self, cookie: str, *, overlap: bool = False) -> None:
         """End a session at once, or let requests that are under way end first."""
         identity, _ = _split(cookie)
@@ -77,6 +85,11 @@ class Sessions:
                 await transaction.delete_where(SESSIONS, {"_id": identity})
 
         await self._mongo.transact(work)
+
+
+def identity_of(cookie: str) -> str:
+    """The name of a cookie's session, which opens nothing."""
+    return _split(cookie)[0]
 
 
 def _split(cookie: str) -> tuple[str, bytes]:

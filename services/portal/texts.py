@@ -153,7 +153,8 @@ class Say:
     def _money(self, minor: int, places: int) -> str:
         currency = self.programme.currency
         value = Decimal(minor).scaleb(-EXPONENTS[currency])
-        return _amounts(self._locale, places).apply(value, self._locale, currency=currency, currency_digits=False)
+        text = _amounts(self._locale, places).apply(value, self._locale, currency=currency, currency_digits=False)
+        return text.replace("-", "−")  # a minus, as before points
 
     def worth(self, points: int) -> str | None:
         """What points are worth at the till; `None` where that is nothing."""

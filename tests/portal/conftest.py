@@ -13,8 +13,7 @@ from tests.portal.stand import Stand, standing
 @pytest.fixture
 async def stand(stack: Stack, tmp_path: Path) -> AsyncIterator[Stand]:
     """A portal for one test; its database is shared, so each takes customers of its own."""
-    kafka = {name.removeprefix("PERKSTREAM_").lower(): value for name, value in stack.environment("ops").items()}
-    async with standing(tmp_path, stack.mongo_url(), kafka) as found:
+    async with standing(tmp_path, stack) as found:
         yield found
 
 

@@ -112,6 +112,11 @@ def locked(benefit: str, kind: str, *reasons: tuple[str, str | None]) -> dict[st
     return {"benefit": benefit, "kind": kind, "reasons": [{"kind": one, "id": id_} for one, id_ in reasons]}
 
 
+def unknown(customer_id: str = "c-1", locale: str = "en") -> Customer:
+    """Nobody has told of them."""
+    return Customer(customer_id)
+
+
 def fresh(customer_id: str = "c-1", locale: str = "en") -> Customer:
     """Just enrolled: an e-mail address, and nothing bought."""
     customer = Customer(customer_id)
@@ -244,6 +249,18 @@ def _bought(
     this = lot(f"p:s-01/{number}", points, points, comes, comes.replace(str(year), str(year + 1)))
     why = by_purchase(number, minor, tier, {"bronze": "1", "silver": "1.25"}[tier])
     customer.hears("ledger", "PointsEarned.v1", when, **earned(number, points, totals(available, pending), this, why))
+
+
+def regular(customer_id: str = "c-1", locale: str = "en") -> Customer:
+    """Buys often: more than one page of history."""
+    customer = busy(customer_id, locale)
+    for number in range(48):
+        at, after = (
+            f"2026-05-10T{number // 2:02d}:{number % 2 * 30:02d}:00Z",
+            standing(53994 + number, "silver", "gold"),
+        )
+        customer.hears("turnover", "TurnoverRecorded.v1", at, **sale(f"{540000 + number}", 1000, after, "silver"))
+    return customer
 
 
 def complete(customer_id: str = "c-1", locale: str = "en") -> Customer:

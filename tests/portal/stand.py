@@ -1,6 +1,7 @@
 """The portal's pages and sign-in in a server of their own, on a real MongoDB; without the loop that reads topics.
 
-What the loop would write is written by hand. Profile is not there: what changes profiles runs in the whole system.
+What the loop would write is written by hand. Profile is not there, unless a test plays it (`tests.portal.profile`):
+what changes profiles runs in the whole system.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
+from deploy.local.stack import Stack
 from services.portal.api import routes
 from services.portal.desk import Desk
 from services.portal.provider import LINKS
@@ -27,12 +29,14 @@ from shared.http.probes import Probes
 from shared.http.server import listen, serve
 from shared.http.tokens import Guard, Keys
 from shared.mongo import Mongo
+from shared.rulebook.programme import Programme
 from shared.runtime.owned import view_id
 from shared.runtime.service import Ground
-from shared.settings import Settings
+from shared.settings import PREFIX, Settings
 from tests.portal.world import PROGRAMME, Customer
 
 PARTITIONS = 12
+NOBODY = "http://127.0.0.1:1"  # no port that anybody listens at: a profile that is away
 KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
 
 
@@ -49,7 +53,7 @@ class Stand:
 
     def client(self, headers: Mapping[str, str] | None = None, *, follow_redirects: bool = True) -> httpx.AsyncClient:
         """A browser without a script."""
-        return httpx.AsyncClient(base_url=self.url, headers=headers, follow_redirects=follow_redirects)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, follow_redirects=follow_redirects, timeout=60)
 
     async def keep(self, customer: Customer) -> None:
         """Write a customer's documents, as a batch would."""
@@ -77,15 +81,19 @@ def bearer(subject: str, scope: str = "customer") -> dict[str, str]:
 
 
 @asynccontextmanager
-async def standing(folder: Path, mongo_url: str, kafka: Mapping[str, str]) -> AsyncGenerator[Stand]:
-    """A portal for the length of an `async with`. `kafka`: settings, which are not used."""
+async def standing(
+    folder: Path, stack: Stack, *, profile_url: str = NOBODY, programme: Programme = PROGRAMME
+) -> AsyncGenerator[Stand]:
+    """A portal for the length of an `async with`; its settings and keys lie in that folder."""
+    # Kafka's settings have to be there, and nobody uses them.
+    kafka = {name.removeprefix(PREFIX).lower(): value for name, value in stack.environment("ops").items()}
+    mongo_url = stack.mongo_url()
     (folder / "jwks.json").write_text(json.dumps(KeySet([KEY]).as_dict(private=False)))
     (folder / "key.json").write_text(json.dumps(KEY.as_dict(private=True)))
     at = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{at.getsockname()[1]}"
     settings = Settings.model_validate({**kafka, "mongo_url": mongo_url, "jwks": str(folder / "jwks.json")})
-    # Nobody listens at port 1: a profile that is away.
-    portal = PortalSettings(portal_url=url, profile_url="http://127.0.0.1:1", development_key=folder / "key.json")
+    portal = PortalSettings(portal_url=url, profile_url=profile_url, development_key=folder / "key.json")
     desk, mongo, stop = Desk(portal), Mongo(mongo_url, "portal"), asyncio.Event()
     app = make_app(
         "portal",
@@ -94,7 +102,7 @@ async def standing(folder: Path, mongo_url: str, kafka: Mapping[str, str]) -> As
         [routes(desk, settings)],
     )
     commands: Any = SimpleNamespace(partition=lambda customer_id: partition_of(customer_id, PARTITIONS))
-    ground = Ground(mongo, commands, lambda: PROGRAMME, dict, cast("Any", None), stop)
+    ground = Ground(mongo, commands, lambda: programme, dict, cast("Any", None), stop)
     work = [asyncio.create_task(serve(app, at, stop)), asyncio.create_task(desk.beside(ground))]
     try:
         async with httpx.AsyncClient() as http:

@@ -19,7 +19,7 @@ from tests.portal.samples import completion
 from tests.portal.world import PROGRAMME, Customer
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7*7 }}"
-STATES = {"fresh": samples.fresh, "busy": samples.busy, "complete": samples.complete}
+STATES = {"unknown": samples.unknown, "fresh": samples.fresh, "busy": samples.busy, "complete": samples.complete}
 PLACES = ("bonus", "history", "card", "data", "sorry", "signed_out")
 
 
@@ -89,6 +89,8 @@ def test_ids_are_unique_and_what_refers_to_them_finds_them(renderer: Renderer, l
     for _, attributes in read.tags:
         for name in ("for", "aria-labelledby", "aria-describedby"):
             assert set((attributes.get(name) or "").split()) <= set(ids), attributes
+        address = attributes.get("href") or ""
+        assert not address.startswith("#") or address.removeprefix("#") in ids, attributes
 
 
 def test_a_script_in_a_field_or_a_label_is_text(renderer: Renderer) -> None:

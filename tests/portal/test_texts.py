@@ -54,6 +54,12 @@ def test_money_has_all_its_places_and_prices_only_those_they_need() -> None:
     assert (say.money(100), say.price(100), say.price(150)) == ("€1.00", "€1", "€1.50")
 
 
+@pytest.mark.parametrize(("language", "less"), [("en", "−€10.00"), ("de", "−10,00\xa0€"), ("ru", "−10,00\xa0€")])
+def test_what_came_back_has_the_same_minus_in_money_and_in_points(language: str, less: str) -> None:
+    say = samples.fresh(locale=language).say(language)
+    assert (say.money(-1000), say.signed(-10)) == (less, "−10")
+
+
 def test_a_region_of_the_language_is_heeded_and_one_of_another_is_not() -> None:
     customer = samples.fresh()
     assert customer.say("de-AT").money(123456).replace("\xa0", " ") == "€ 1.234,56"

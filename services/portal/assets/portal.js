@@ -1,4 +1,5 @@
-// What htmx does not do: live updates that overtake an answer, a switch that goes back, a card readable offline.
+// What htmx does not do: live updates that overtake an answer, a switch that goes back, a session that has ended, a card
+// readable offline.
 "use strict";
 
 const CARD = "card";
@@ -31,17 +32,27 @@ document.addEventListener("htmx:sse:after:message", (event) => {
 
 document.addEventListener("htmx:before:swap", (event) => {
   const {ctx, tasks} = event.detail;
+  const drop = (some) => { for (const task of tasks.filter(some)) tasks.splice(tasks.indexOf(task), 1); };
+  if (ctx.sourceElement?.hasAttribute("hx-sse:connect")) {
+    // Why a value was refused stays until it is sent anew; a live update knows nothing of it.
+    if (document.querySelector("#profile:not(.htmx-request) [aria-invalid]")) drop(({target}) => target?.id === "completion");
+    return;
+  }
   const version = Number(ctx.response?.headers.get("X-Version"));
   if (!version || version >= shown) return;
   const refused = ctx.response.status >= 400;
-  const old = tasks.filter(({target}) => target?.matches?.("[data-live]") && !(refused && target.id === "completion"));
-  for (const task of old) tasks.splice(tasks.indexOf(task), 1);
+  drop(({target}) => target?.matches?.("[data-live]") && !(refused && target.id === "completion"));
   if (document.activeElement === document.body) document.getElementById("completion-title")?.focus();
 });
 
 document.addEventListener("htmx:response:error", (event) => {
   const form = event.target.closest?.("form[data-reset]");
   form?.reset();
+});
+
+// Signed out, perhaps in another tab, or erased: what is still shown is nobody's business any more.
+document.addEventListener("htmx:sse:error", (event) => {
+  if ([401, 410].includes(event.detail.status)) location.reload();
 });
 
 keepCard();

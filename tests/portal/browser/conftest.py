@@ -6,15 +6,32 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from deploy.local.stack import Stack
 from deploy.local.system import System
 from tests.portal.browser import chromium
 from tests.portal.browser.shop import Shop
+from tests.portal.profile import Played, played
+from tests.portal.stand import Stand, standing
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """The whole system, and what the outside world sends to it."""
     async with System.start(tmp_path_factory.mktemp("shop") / "up") as system, Shop.open(system) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def profile() -> AsyncIterator[Played]:
+    """A profile for `stand`."""
+    async with played() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stand(stack: Stack, profile: Played, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
+    """A portal that stands alone; each test takes customers of its own."""
+    async with standing(tmp_path_factory.mktemp("stand"), stack, profile_url=profile.url) as found:
         yield found
 
 

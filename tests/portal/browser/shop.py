@@ -6,7 +6,6 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -20,53 +19,22 @@ from services.portal.views import ACCOUNTS, account_of
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CUSTOMERS, PURCHASES
 from tests.faults.waiting import until
+from tests.portal.browser.window import PHONE, Window, context_of
 
-AXE: Final = Path(__file__).parents[3] / "services/portal/frontend/node_modules/axe-core/axe.min.js"
-RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PATIENCE_MS: Final = 30_000  # of a machine that is busy with other tests
 PARTITIONS: Final = 12
 
-expect.set_options(timeout=PATIENCE_MS)
 
-
-class Customer:
-    """A customer with a browser window. `faults`: what no page may ever do."""
+class Customer(Window):
+    """A customer with a browser window."""
 
     def __init__(self, customer_id: str, shop: "Shop", context: BrowserContext, page: Page) -> None:
-        self.customer_id, self.shop, self.context, self.page = customer_id, shop, context, page
-        self.faults: list[str] = []
-        page.on("request", lambda request: self._if(not request.url.startswith(shop.url), f"asked {request.url}"))
-        page.on("pageerror", lambda error: self._if(True, f"script: {error}"))
-        page.on("dialog", lambda dialog: self._if(True, f"dialog: {dialog.message}"))
-        page.on("console", lambda said: self._if("Content Security Policy" in said.text, said.text))
-
-    def _if(self, wrong: bool, fault: str) -> None:
-        if wrong:
-            self.faults.append(fault)
+        super().__init__(shop.url, context, page)
+        self.customer_id, self.shop = customer_id, shop
 
     async def sign_in(self) -> None:
         """Open a sign-in link."""
         await self.page.goto(tokens.sign_in_link(self.shop.key, self.shop.url, self.customer_id))
         await expect(self.page).to_have_url(f"{self.shop.url}/my-bonus")
-
-    async def open(self, path: str) -> None:
-        """Open a page."""
-        await self.page.goto(f"{self.shop.url}{path}")
-
-    async def accessible(self) -> None:
-        """Assert that axe-core finds nothing on the page, and that it is not wider than the window."""
-        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = await self.page.evaluate("(rules) => axe.run(document, {runOnly: rules})", RULES)
-        faults = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
-        assert not faults, faults
-        wide = await self.page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert wide <= 0
-
-    async def focused(self) -> str:
-        """The id of what has the focus."""
-        return await self.page.evaluate("() => document.activeElement.id")
 
 
 class Shop:
@@ -90,13 +58,11 @@ class Shop:
             await producer.stop()
 
     async def customer(
-        self, browser: Browser, locale: str = "en", size: tuple[int, int] = (390, 844), **window: Any
+        self, browser: Browser, locale: str = "en", size: tuple[int, int] = PHONE, **window: Any
     ) -> Customer:
         """Somebody whom the CRM has enrolled with an e-mail address, and whose account is there."""
         customer_id = await self.enrolled(locale)
-        width, height = size
-        context = await browser.new_context(locale="en", viewport={"width": width, "height": height}, **window)
-        context.set_default_timeout(PATIENCE_MS)
+        context = await context_of(browser, size, **window)
         return Customer(customer_id, self, context, await context.new_page())
 
     async def enrolled(self, locale: str = "en") -> str:
@@ -140,6 +106,18 @@ class Shop:
         spent = turnover is None or found["turnover"]["turnover_minor"] == turnover
         return spent and all(found["points"][kind] == number for kind, number in points.items())
 
+    async def knows(self, customer_id: str, **parts: Any) -> bool:
+        """Whether these parts of what `/api/my-bonus` says are so."""
+        await asyncio.sleep(0.15)
+        found = await self.bonus(customer_id)
+        return all(found[name] == value for name, value in parts.items())
+
+    async def asked(self, service: str, method: str, path: str, customer_id: str, **form: str) -> int:
+        """The status of what a service answers to a customer's token."""
+        headers = {"Authorization": f"Bearer {self.system.stack.token('customer', customer_id)}"}
+        url = f"{self.system.services[service].url}{path}"
+        return (await self._http.request(method, url, headers=headers, data=form)).status_code
+
     async def settled(self, customer_id: str) -> dict[str, Any]:
         """What `/api/my-bonus` says once the portal has heard all that turnover, profile and ledger say by now."""
         paths = {"turnover": "turnover", "profile": "profile", "ledger": "balance"}
@@ -147,6 +125,7 @@ class Shop:
             accounts = mongo["portal"][ACCOUNTS]
 
             async def heard() -> bool:
+                await asyncio.sleep(0.15)
                 found = await accounts.find_one({"_id": {"$regex": f"/{customer_id}$"}})
                 seen = account_of(found).seen if found else {}
                 for service, path in paths.items():

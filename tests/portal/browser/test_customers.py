@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.faults.waiting import until
 from tests.portal.browser.shop import Customer, Shop
@@ -156,6 +156,9 @@ async def test_reminders_and_consents_stay_as_they_are_set(shop: Shop, browser: 
         await anna.page.check("#consent-marketing")
     async with anna.page.expect_response("**/my-bonus/consents"):
         await anna.page.uncheck("#consent-programme")
+    consents = {"programme": False, "marketing": True, "profiling": False}
+    # An answer does not wait for ever until the portal has heard of a change.
+    await until(lambda: shop.knows(anna.customer_id, reminders=True, consents=consents), "the portal")
     await anna.page.reload()
     await expect(anna.page.locator("#reminders")).to_be_checked()
     await expect(anna.page.locator("#consent-marketing")).to_be_checked()
@@ -172,28 +175,16 @@ async def test_everything_is_reached_and_done_by_keyboard(shop: Shop, browser: B
     await page.keyboard.press("Tab")
     await expect(page.locator(".skip")).to_be_focused()
     await page.keyboard.press("Enter")
-    await _tab_to(page, "field-phone")
+    await anna.tab_to("#field-phone")
     await page.keyboard.type("+49 30 123456")
     await page.keyboard.press("Enter")
     await expect(page.locator("#percent")).to_contain_text("50")
     await expect(page.locator("#completion-title")).to_be_focused()
-    await _tab_to(page, "reminders")
-    assert await page.evaluate(
-        "() => { const {outlineStyle, boxShadow} = getComputedStyle(document.activeElement);"
-        " return outlineStyle !== 'none' || boxShadow !== 'none'; }"
-    )
+    await anna.tab_to("#reminders")
     await page.keyboard.press("Space")
     await expect(page.locator("#settled")).to_contain_text("saved")
     assert anna.faults == []
     await anna.context.close()
-
-
-async def _tab_to(page: Page, identity: str) -> None:
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("() => document.activeElement.id") == identity:
-            return
-    pytest.fail(f"{identity} cannot be reached by Tab")
 
 
 async def test_nothing_moves_for_those_who_want_no_motion(shop: Shop, browser: Browser) -> None:
@@ -222,7 +213,21 @@ async def test_every_page_is_accessible_at_320_pixels_and_at_400_percent(
     await anna.accessible()
     await anna.page.click("#table > summary")
     await anna.accessible()
-    for path in ("/my-bonus/history", "/my-bonus/card", "/my-bonus/data", "/signed-out", "/my-bonus/events/none"):
+    await anna.page.fill("#field-phone", "12")
+    await save(anna.page, "Save")
+    await expect(anna.page.locator("#wrong-phone")).to_be_visible()
+    await anna.accessible()
+    for field, text in (("phone", "+49 30 123456"), ("birthday", "1980-02-29"), ("address", "Road 1")):
+        await anna.page.fill(f"#field-{field}", text)
+    await save(anna.page, "Save")
+    await expect(anna.page.locator(".celebration")).to_have_count(1)
+    await anna.accessible()
+    await anna.open("/my-bonus/card")
+    await anna.accessible()
+    await anna.page.get_by_role("button", name="Show my card").focus()
+    await _issued(anna)
+    await anna.accessible()
+    for path in ("/my-bonus/history", "/my-bonus/data", "/signed-out"):
         await anna.open(path)
         await anna.accessible()
     assert anna.faults == []
@@ -233,10 +238,31 @@ async def test_what_somebody_types_survives_a_live_update(shop: Shop, browser: B
     anna = await shop.customer(browser)
     await anna.sign_in()
     await anna.page.click("#field-phone")
-    await anna.page.keyboard.type("+49 30")
+    await anna.page.keyboard.type("+49")
     await shop.buys(anna.customer_id, 480_00)
     await expect(anna.page.locator("#headline")).to_contain_text("€20.00")
-    assert (await anna.focused(), await anna.page.input_value("#field-phone")) == ("field-phone", "+49 30")
+    assert (await anna.focused(), await anna.page.input_value("#field-phone")) == ("field-phone", "+49")
+
+    # Also when it was refused: with the reason.
+    await save(anna.page, "Save")
+    await expect(anna.page.locator("#wrong-phone")).to_be_visible()
+    await shop.buys(anna.customer_id, 72_50)
+    await expect(anna.page.locator("#headline .tier")).to_have_text("Silver")
+    await expect(anna.page.locator("#wrong-phone")).to_be_visible()
+    assert (await anna.focused(), await anna.page.input_value("#field-phone")) == ("field-phone", "+49")
+
+    # What the live update left out comes with what is sent anew, also where the next update overtakes the answer.
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await expect(anna.page.locator("#percent")).to_contain_text("50")
+        await route.fulfill(response=answer)
+
+    await anna.page.route("**/my-bonus/profile", late)
+    await anna.page.fill("#field-phone", "+49 30 123456")
+    await save(anna.page, "Save")
+    await expect(anna.page.locator("#percent")).to_contain_text("50")
+    await expect(anna.page.locator("#outcome")).to_contain_text("Saved.")
+    await expect(anna.page.locator("#waiting")).to_be_visible()
     await anna.context.close()
 
 
@@ -252,52 +278,76 @@ async def test_a_page_that_lost_its_network_catches_up(shop: Shop, browser: Brow
 
 
 async def test_the_card_is_readable_without_a_network_and_gone_with_the_sign_out(shop: Shop, browser: Browser) -> None:
+    """By keyboard alone."""
     anna = await shop.customer(browser)
     await anna.sign_in()
     page = anna.page
     await anna.open("/my-bonus/card")
-    await page.get_by_role("button", name="Show my card").click()
-    number = await page.inner_text(".plastic .number")
+    await anna.tab_to("main form button")
+    number = await _issued(anna)
     assert re.fullmatch(r"[0-9]{2}-[0-9a-f]{32}", number)
-    await anna.accessible()
-    await until(lambda: _kept(page), "the card to be kept")
+    await until(anna.keeps_card, "the card to be kept")
     await anna.context.set_offline(True)
     await page.reload()
     assert await page.inner_text(".plastic .number") == number
     await anna.context.set_offline(False)
 
     await page.reload()
-    await page.click("details > summary")
-    await page.get_by_role("button", name="Replace").click()
-    await expect(page.locator(".plastic .number")).not_to_have_text(number)
+    await anna.tab_to("details > summary")
+    await page.keyboard.press("Enter")
+    await anna.tab_to("details button")
+    assert await _issued(anna, number) != number
 
-    await page.get_by_role("button", name="Sign out").click()
+    await anna.tab_to("form[action='/sign-out'] button")
+    await page.keyboard.press("Enter")
     await expect(page).to_have_url(f"{shop.url}/signed-out")
-    await until(lambda: _lost(page), "the card to be forgotten")
+    await until(anna.keeps_no_card, "the card to be forgotten")
     assert anna.faults == []
     await anna.context.close()
 
 
-async def _kept(page: Page) -> bool:
-    """Whether this browser keeps a card."""
-    return await page.evaluate("() => caches.match('/my-bonus/card').then(Boolean)")
+async def _issued(customer: Customer, before: str | None = None) -> str:
+    """Press the button that has the focus; the number of the card that comes, once the portal has heard of it."""
+    async with customer.page.expect_navigation():
+        await customer.page.keyboard.press("Enter")
 
+    async def heard() -> bool:
+        return not await customer.shop.knows(customer.customer_id, card=before)
 
-async def _lost(page: Page) -> bool:
-    return not await _kept(page)
+    await until(heard, "the new card")
+    await customer.open("/my-bonus/card")
+    number = await customer.page.inner_text(".plastic .number")
+    assert await customer.shop.knows(customer.customer_id, card=number)
+    return number
 
 
 async def test_whoever_signs_in_next_does_not_find_the_card_of_the_one_before(shop: Shop, browser: Browser) -> None:
     anna = await shop.customer(browser)
     await anna.sign_in()
     await anna.open("/my-bonus/card")
-    await anna.page.get_by_role("button", name="Show my card").click()
-    await expect(anna.page.locator(".plastic")).to_be_visible()
-    await until(lambda: _kept(anna.page), "the card to be kept")
+    await anna.page.get_by_role("button", name="Show my card").focus()
+    await _issued(anna)
+    await until(anna.keeps_card, "the card to be kept")
     bert = Customer(await shop.enrolled(), shop, anna.context, anna.page)
     await bert.sign_in()  # without signing out first
-    await until(lambda: _lost(bert.page), "the card to be forgotten")
+    await until(bert.keeps_no_card, "the card to be forgotten")
     await bert.context.close()
+
+
+async def test_another_customers_card_is_of_no_use(shop: Shop) -> None:
+    anna, bert = await shop.enrolled(), await shop.enrolled()
+    assert await shop.asked("portal", "POST", "/my-bonus/card", anna) == 303
+    await until(lambda: _has_card(shop, anna), "a card")
+    card = (await shop.bonus(anna))["card"]
+    assert await shop.asked("profile", "DELETE", f"/cards/{card}", bert) == 404
+    assert await shop.asked("portal", "POST", f"/my-bonus/card?card_id={card}", bert, card_id=card, card=card) == 303
+    await until(lambda: _has_card(shop, bert), "a card")
+    assert (await shop.bonus(bert))["card"] != card
+    assert (await shop.bonus(anna))["card"] == card
+
+
+async def _has_card(shop: Shop, customer_id: str) -> bool:
+    return not await shop.knows(customer_id, card=None)
 
 
 async def test_the_language_can_be_switched(shop: Shop, browser: Browser) -> None:
