@@ -38,7 +38,7 @@ def announce(
 
 
 def offer(course: Course, key: str, message: Message) -> None:
-    """Put a message into its slot: into the last one that waits there, if that can say both, or behind it.
+    """Put a message into its slot: into the last ones that wait there, if one can say all, or behind them.
 
     A change of tier that takes back the one that is queued withdraws that, and is told from where the customer was.
     """
@@ -50,18 +50,21 @@ def offer(course: Course, key: str, message: Message) -> None:
         assert said != APART
         restate(course, key, queued, said)
         return
-    if others:
+    known = False  # whether the message has its place already
+    while others:
         last = others[-1]
         said = join(course.programme, last.params, message.params)
         if said is None:
             course.withdrawn(key, slot, message, "reversed")
             withdraw(course, key, last, "reversed")
             return
-        if said != APART:
-            if not _one_moment(last, message):
-                course.withdrawn(key, slot, message, "merged")
-            others = others[:-1]
-            message = replace(last, params=said, cause=message.cause, at=message.at, change=last.change + 1)
+        if said == APART:
+            break
+        if known or not _one_moment(last, message):
+            course.withdrawn(key, slot, message, "merged")
+        others, known = others[:-1], True
+        slot = replace(slot, held=others)
+        message = replace(last, params=said, cause=message.cause, at=message.at, change=last.change + 1)
     if queued is not None and _takes_back(queued.params, message.params):
         said = join(course.programme, queued.params, message.params)
         assert said != APART

@@ -12,7 +12,7 @@ from services.notifier.merging import tier_from, untold
 from services.notifier.policy import PAUSES, QUIET, RECEIPT
 from services.notifier.slots import release
 from services.notifier.state import Message, Recalled, Slot, channel_of, slot_key
-from services.notifier.templates.params import BenefitUnlocked, Params, TierChanged, read
+from services.notifier.templates.params import BenefitUnlocked, Params, PointsRedeemed, TierChanged, read
 from shared.contracts.records import Id, Moment, Record
 
 Outcome = Literal["sent", "retry", "refused", "rejected", "unrenderable", "no_address", "bad_address", "not_configured"]
@@ -95,6 +95,8 @@ def _beyond(course: Course, told: Params, params: Params) -> Params | None:
             return tier_from(course.programme, params, told.to_tier)
         case BenefitUnlocked(), BenefitUnlocked():
             return untold(told, params)
+        case PointsRedeemed(), PointsRedeemed() if told.points < params.points:
+            return replace(params, points=params.points - told.points)
         case _:
             return None
 

@@ -53,7 +53,8 @@ def keys(_message: Message) -> tuple[str, ...]:
 
 
 def now(state: State, message: Message, tick: datetime | None) -> datetime:
-    """The customer's now: the newest of the last tick and all that turnover and the ledger said of them.
+    """The customer's now: the newest of the last tick, this message, and what turnover and the ledger said before of
+    them that led to anything.
 
     Before either, the time of the event itself; of a report, the time at which its message was queued.
     """

@@ -81,7 +81,7 @@ class Slot(Struct, frozen=True, omit_defaults=True):
 class State(Struct, frozen=True, omit_defaults=True):
     """What is known of a customer.
 
-    `clock`: the newest business time of a purchase, a return or a movement of points that was heard of.
+    `clock`: the newest business time of a purchase, a return or a movement of points that led to anything.
     `preferences`, `completion`: as profile last said; `None`: it never did. `reminded`: since when reminders run, or
     when the last one was due; `None`: they do not run. `bad`: by channel, the `ref` of the address that was rejected.
     `stage`: how far erasure has come.

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from services.notifier.coming import announce
 from services.notifier.course import Course
 from services.notifier.policy import QUIET, REMINDER, refusal, targets
+from services.notifier.settling import settle
 from services.notifier.slots import hold_back, release, revise
 from services.notifier.state import Completion, Preferences, Slot, channel_of
 from services.notifier.templates.params import ErasureReceipt, MissingField, Params, template_of
@@ -43,6 +44,8 @@ def preferred(course: Course, fact: PreferencesChanged, cause: Cause) -> None:
                 hold_back(course, key)
             release(course, key)
     _remind(course, cause)
+    if before is not None and before.time_zone != preferences.time_zone:
+        settle(course)  # what was due later may be due by now where it is later
 
 
 def completed(course: Course, fact: CompletionChanged, cause: Cause) -> None:

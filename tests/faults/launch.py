@@ -51,6 +51,14 @@ POINTS = {
     "revoked": ("before", "shared.runtime.claims:Listener.on_partitions_revoked"),
     "assigned": ("after", "shared.runtime.claims:Listener.on_partitions_assigned"),
     "fetching": ("before", "shared.runtime.loop:Loop._fetch"),
+    # Around a message of the notifier that is handed to a mail server.
+    "taking": ("before", "services.notifier.delivery.outbox:Outbox.begin"),
+    "taken": ("after", "services.notifier.delivery.outbox:Outbox.begin"),
+    "handing": ("before", "aiosmtplib:SMTP.data"),
+    "handed": ("after", "aiosmtplib:SMTP.data"),
+    "keeping": ("before", "services.notifier.delivery.outbox:Outbox.end"),
+    "kept": ("after", "services.notifier.delivery.outbox:Outbox.end"),
+    "told": ("after", "services.notifier.delivery.line:tell"),
 }
 
 

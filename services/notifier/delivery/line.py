@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import stamina
 from pymongo.errors import PyMongoError
@@ -26,6 +26,7 @@ from shared.mongo import Unavailable
 log = logs.get("delivery")
 T = TypeVar("T")
 AT_ONCE: Final = 16  # messages of one channel that are on their way together
+UNTOLD: Final = 256  # messages of one channel that are on their way, or over and not reported yet
 POLL: Final = 0.05  # seconds between two looks where nothing is due
 OUTAGE: Final = 1.0  # seconds until a server that is away is asked again
 TRIES: Final = 3  # within one send, for what passes in a moment
@@ -42,6 +43,8 @@ class Line:
         self.flying: dict[str, asyncio.Task[None]] = {}
         self._channel, self._ways, self._bucket = channel, ways, Bucket(rate)
         self._over: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._busy: set[str] = set()  # customers of what is flying: theirs go one after the other
+        self._on_their_way: set[str] = set()  # of what is flying: the others are over, and only reported still
         self._landing = asyncio.Event()
 
     @property
@@ -56,20 +59,25 @@ class Line:
 
         Raises `ProfileAway`, `Unavailable` and pymongo's errors; then nothing was taken.
         """
-        room = (1 if self.pause.away else AT_ONCE) - len(self.flying)
+        room = (1 if self.pause.away else AT_ONCE) - len(self._on_their_way)
         if room <= (0 if self.pause.away else AT_ONCE // 2) or self.pause.waiting or not owned:
             return False
-        found = await self._ways.outbox.due(self.name, owned, self._ways.clock(), room, self.flying)
-        found = [each for each in found if (each.id, each.attempt) not in self._over]
+        if len(self.flying) > UNTOLD - AT_ONCE:
+            return False
+        due = await self._ways.outbox.due(self.name, owned, self._ways.clock(), room, self._busy)
+        found: dict[str, Delivery] = {}
+        for each in due:
+            if (each.id, each.attempt) not in self._over:
+                found.setdefault(each.customer, each)
         if not found:
             return False
-        contacts = await self._ways.profile.contacts({each.customer for each in found}) if self._channel else {}
-        for delivery in found:
-            task = asyncio.create_task(
-                self._deliver(delivery, owned[delivery.partition], contacts.get(delivery.customer))
-            )
+        contacts = await self._ways.profile.contacts(found) if self._channel else {}
+        for customer, delivery in found.items():
+            task = asyncio.create_task(self._deliver(delivery, owned[delivery.partition], contacts.get(customer)))
             self.flying[delivery.place] = task
-            task.add_done_callback(functools.partial(self._landed, delivery.place))
+            self._on_their_way.add(delivery.place)
+            self._busy.add(customer)
+            task.add_done_callback(functools.partial(self._landed, delivery))
         metrics.IN_FLIGHT.labels(self.name).set(len(self.flying))
         return True
 
@@ -88,14 +96,33 @@ class Line:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _landed(self, place: str, task: asyncio.Task[None]) -> None:
-        self.flying.pop(place, None)
+    def _landed(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        self.flying.pop(delivery.place, None)
+        self._on_their_way.discard(delivery.place)
+        self._busy.discard(delivery.customer)
         self._landing.set()
         metrics.IN_FLIGHT.labels(self.name).set(len(self.flying))
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("delivery failed", channel=self.name, exc_info=error)
 
     async def _deliver(self, delivery: Delivery, epoch: int, contact: Contact | None) -> None:
+        report = await self._hand_over(delivery, epoch, contact)
+        if report is None:
+            return
+        self._on_their_way.discard(delivery.place)
+        self._landing.set()
+        kept = await _surely(lambda: self._ways.outbox.end(delivery, epoch, report))
+        while True:
+            with suppress(PyMongoError, Unavailable):
+                if await tell(self._ways.writers, report):
+                    await self._ways.outbox.heard(delivery.partition, delivery.id, delivery.attempt)
+                return
+            if kept:
+                return  # it is told again from there
+            await asyncio.sleep(OUTAGE)
+
+    async def _hand_over(self, delivery: Delivery, epoch: int, contact: Contact | None) -> dict[str, Any] | None:
+        """Send it; the report of what became of it, or `None` where it is not ours or waits as before."""
         address = None if contact is None else contact.channels.get(self.name)
         against = self._against(delivery, address)
         rendered = None
@@ -106,10 +133,10 @@ class Line:
         outbox = self._ways.outbox
         try:
             if not await outbox.begin(delivery, epoch):
-                return
+                return None
         except PyMongoError:  # it may be marked as ours, and was not sent
             await _surely(lambda: outbox.put_back(delivery, epoch))
-            return
+            return None
         outcome = against
         if outcome is None:
             assert rendered is not None
@@ -117,19 +144,10 @@ class Line:
             outcome = await self._send(delivery, rendered, address)
         if outcome is None:
             await _surely(lambda: outbox.put_back(delivery, epoch))
-            return
+            return None
         metrics.OUTCOMES.labels(self.name, delivery.template, outcome).inc()
         self._remember(delivery)
-        report = report_of(delivery, outcome, self._ways.clock(), address and address.ref)
-        kept = await _surely(lambda: outbox.end(delivery, epoch, report))
-        while True:
-            with suppress(PyMongoError, Unavailable):
-                if await tell(self._ways.writers, report):
-                    await outbox.heard(delivery.partition, delivery.id, delivery.attempt)
-                return
-            if kept:
-                return  # it is told again from there
-            await asyncio.sleep(OUTAGE)
+        return report_of(delivery, outcome, self._ways.clock(), address and address.ref)
 
     def _against(self, delivery: Delivery, address: Address | None) -> Outcome | None:
         if self._channel is None:

@@ -28,6 +28,7 @@ from shared.runtime.service import Ground
 
 log = logs.get("delivery")
 UNHEARD: Final = 5.0  # seconds between two looks for reports that nobody heard
+ASTRAY: Final = 60.0  # seconds between two looks for what somebody took who had lost the partition
 GRACE: Final = 5.0  # seconds that what is on its way gets when the process stops
 _AT_ONCE: Final = 200  # reports that are told again together
 _RATE: Final = 50.0  # messages a second in a channel without a rate of its own
@@ -76,9 +77,12 @@ class Sender:
     async def _keep(self) -> None:
         """Take over the queues of partitions that are ours now; tell again what nobody may have heard."""
         loop, looked_at = asyncio.get_running_loop(), -UNHEARD
+        taken_at = loop.time()
         while not self._ground.stop.is_set():
             try:
-                await self._take_over()
+                again = loop.time() - taken_at >= ASTRAY
+                await self._take_over(again=again)
+                taken_at = loop.time() if again else taken_at
                 if loop.time() - looked_at >= UNHEARD:
                     await self._tell_again()
                     looked_at = loop.time()
@@ -87,12 +91,13 @@ class Sender:
                 await asyncio.sleep(OUTAGE)
             await asyncio.sleep(POLL)
 
-    async def _take_over(self) -> None:
+    async def _take_over(self, *, again: bool) -> None:
+        """The queues of partitions that are newly ours; `again`: of all."""
         owned = dict(self._ground.owned())
         for number in self._owned.keys() - owned.keys():
             del self._owned[number]
         for number, epoch in owned.items():
-            if self._owned.get(number) != epoch:
+            if again or self._owned.get(number) != epoch:
                 flying = [place for line in self.lines.values() for place in line.flying]
                 repeats = await self._ways.outbox.take_over(number, epoch, flying)
                 if repeats:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from msgspec import Struct
 from pymongo import DeleteOne, UpdateOne
-from pymongo.errors import PyMongoError
 
 from shared.mongo import Document
 
@@ -46,7 +45,7 @@ class Together:
             some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             try:
                 found = await self._written(some)
-            except PyMongoError as error:
+            except Exception as error:  # noqa: BLE001  # whoever waits for it says what it means
                 for wish in some:
                     if not wish.done.done():
                         wish.done.set_exception(error)

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email import policy
 from email.message import EmailMessage
@@ -15,7 +15,10 @@ LOGIN, PASSWORD = "bonus", "correct horse"
 
 
 class MailServer:
-    """What arrived, over how many connections. `at_rcpt`, `at_data`: answers used up one by one; "" hangs up."""
+    """What arrived, over how many connections. `at_rcpt`, `at_data`: answers used up one by one; "" hangs up.
+
+    `asked`: the recipients of all attempts. `held`: those of mails that wait for `holds`.
+    """
 
     def __init__(self) -> None:
         self.port = 0
@@ -25,7 +28,11 @@ class MailServer:
         self.at_data: list[str] = []
         self.holds = asyncio.Event()  # no answer to a mail before it is set
         self.holds.set()
+        self.asked: list[str] = []
+        self.held: list[str] = []
         self.open: set[SMTP] = set()
+        self.listen: Callable[[], Awaitable[asyncio.Server]]
+        self._listening: asyncio.Server | None = None
 
     def mails(self) -> list[EmailMessage]:
         """What was taken. (No property: aiosmtpd reads those of its handler with every connection.)"""
@@ -35,6 +42,7 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
         self, server: Any, _session: Session, envelope: Envelope, to: str, options: list[str]
     ) -> str:
+        self.asked.append(to)
         answer = self.at_rcpt.pop(0) if self.at_rcpt else "250 OK"
         if answer.startswith("250"):
             envelope.rcpt_tos.append(to)
@@ -43,7 +51,11 @@ class MailServer:
 
     async def handle_DATA(self, server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.at_data.pop(0) if self.at_data else "250 2.0.0 OK"
-        await self.holds.wait()
+        self.held += envelope.rcpt_tos
+        try:
+            await self.holds.wait()
+        finally:
+            self.held.remove(*envelope.rcpt_tos)
         if answer in {"", "250 2.0.0 OK"}:
             self.envelopes.append(envelope)
         if not answer:
@@ -55,6 +67,17 @@ class MailServer:
         for one in self.open:
             if one.transport is not None:
                 one.transport.close()
+
+    async def up(self) -> None:
+        """Listen: from the second time on where it did before."""
+        self._listening = await self.listen()
+        self.port = self._listening.sockets[0].getsockname()[1]
+
+    def down(self) -> None:
+        """Listen no more, and end what is open."""
+        if self._listening is not None:
+            self._listening.close()
+        self.hang_up()
 
 
 @asynccontextmanager
@@ -81,12 +104,12 @@ async def mail_server(tls: ssl.SSLContext | None, *, at_once: bool = False) -> A
         handler.open.add(made)
         return made
 
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, ssl=tls if at_once else None)
-    handler.port = server.sockets[0].getsockname()[1]
+    loop, context = asyncio.get_running_loop(), tls if at_once else None
+    handler.listen = lambda: loop.create_server(protocol, "127.0.0.1", handler.port, ssl=context)
+    await handler.up()
     try:
         yield handler
     finally:
         handler.holds.set()
-        server.close()
-        handler.hang_up()
+        handler.down()
         await asyncio.sleep(0.01)  # for what was hung up to be noticed

@@ -171,6 +171,16 @@ async def test_a_recipient_that_is_put_off_may_be_tried_again(channel: Email, se
     assert not refused.value.unsure
 
 
+async def test_a_mail_that_is_put_off_may_be_tried_again(channel: Email, server: MailServer, message: Rendered):
+    server.at_data = ["452 4.3.1 not enough storage"]
+    with pytest.raises(Temporary) as refused:
+        await channel.send(message, TO, "n1")
+    assert refused.value.alone
+    assert not refused.value.unsure
+    await channel.send(message, TO, "n1")
+    assert (len(server.mails()), server.connections) == (1, 1)
+
+
 async def test_a_refused_mail_does_not_tell_against_the_address(channel: Email, server: MailServer, message: Rendered):
     server.at_data = ["554 5.6.0 looks like spam"]
     with pytest.raises(Permanent) as refused:

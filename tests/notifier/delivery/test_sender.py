@@ -1,21 +1,30 @@
 """The sender at work: what is queued arrives, once, and what became of it is known."""
 
 import asyncio
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
+from services.notifier.delivery import line, sender
 from services.notifier.delivery.line import AT_ONCE
 from services.notifier.delivery.outbox import Outbox
 from services.notifier.views import DELIVERIES, open_items
+from shared.contracts.notifier import NotificationSent
 from tests.notifier.channels.mailserver import MailServer
 from tests.notifier.channels.provider import Answer, Provider
 from tests.notifier.delivery.stand import PARTITIONS, Profile, Stand, customer, until, when
-from tests.notifier.rules.world import preferences, tier, unlocked
+from tests.notifier.rules.world import Raw, expiring, locked, preferences, tier, unlocked
 
 MAIL = preferences(known="email")
+CAUSES: dict[str, Callable[[str], Raw]] = {
+    "tier": lambda at: tier("bronze", "silver", at),
+    "alpha": lambda at: unlocked("alpha", at),
+    "points": lambda at: expiring(40, (datetime.now(UTC) + timedelta(days=30)).isoformat(), at),
+}
+WHAT = {"tier_changed": "tier", "benefit_unlocked": "alpha", "points_expiring": "points"}
 
 
 def repeats(why: str) -> float:
@@ -94,44 +103,99 @@ async def test_who_has_lost_a_partition_finds_nothing_to_take(stand: Stand) -> N
     owned = range(PARTITIONS)
     for number in owned:
         await outbox.take_over(number, 1, ())
-    (seen,) = await outbox.due("email", owned, stand.clock(), 10, ())
+    (seen,) = await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ())
     for number in owned:
         await outbox.take_over(number, 2, ())
+    assert await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ()) == []
     assert not await outbox.begin(seen, 1)
     assert await outbox.begin(seen, 2)
     assert not await outbox.begin(seen, 2)
 
 
+async def test_what_somebody_took_who_had_lost_the_partition_is_found(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They took it before they knew, as they may what was written since; and then they died."""
+    before = repeats("half_way")
+    stand.profile.away = True
+    await moved(stand, 3)
+    outbox, now = Outbox(stand.mongo), dict.fromkeys(range(PARTITIONS), 2)
+    async with stand.runs(now):
+        await until(lambda: stand.profile.asked)  # the partitions are taken over
+        await moved(stand, 1, 2)
+        taken = await outbox.due("email", stand.owned, stand.clock(), 10, ())
+        assert [await outbox.begin(each, 1) for each in taken] == [True, True]
+        await outbox.put_back(taken[0], 1)
+        stand.profile.away = False
+        await until(lambda: len(server.mails()) == 1)
+        monkeypatch.setattr(sender, "ASTRAY", 0.2)
+        await until(lambda: empty(stand))
+    assert sorted(mail["To"] for mail in server.mails()) == [f"c-{number}@example.org" for number in (1, 2, 3)]
+    assert repeats("half_way") == before + 1
+
+
 async def test_what_was_withdrawn_after_it_was_read_is_not_taken(stand: Stand) -> None:
     await moved(stand, 1)
     outbox = Outbox(stand.mongo)
-    (seen,) = await outbox.due("email", range(PARTITIONS), stand.clock(), 10, ())
+    (seen,) = await outbox.due("email", stand.owned, stand.clock(), 10, ())
     await stand.writer.say("c-1", preferences(consent=False))
     assert not await outbox.begin(seen, 1)
 
 
-async def test_an_hour_without_a_mail_server_delays_and_loses_nothing(stand: Stand, server: MailServer) -> None:
-    await moved(stand, 1, 2, 3, 4)
-    down = stand.channels.model_copy(update={"smtp_port": 1})
-    stand.channels, up = down, stand.channels
+@pytest.mark.parametrize("at_once", [1, AT_ONCE])
+async def test_an_hour_without_a_mail_server_loses_nothing_and_keeps_the_order(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(line, "AT_ONCE", at_once)
+    server.down()
+    told = [(customer(number), what) for what in ("tier", "alpha", "points") for number in (5, 2, 4, 1, 3)]
+    minutes = {(name, what): 100 - (7 * place) % 100 for place, (name, what) in enumerate(told)}
+    for (name, what), ago in sorted(minutes.items()):
+        stand.profile.addresses[name] = {"email": f"{name}@example.org"}
+        await stand.writer.say(name, MAIL, CAUSES[what](when(timedelta(minutes=ago))))
+    queued = {document["_id"].partition("/")[2]: document for document in await stand.documents()}
+    assert len(queued) == len(told)
     async with stand.runs() as sender:
-        for _ in range(8):  # pauses grow, and what cannot be sent stays as it is
+        for _ in range(7):  # pauses grow, and what cannot be sent stays as it is
             await until(lambda: sender.lines["email"].pause.waiting)
             stand.clock.ahead += timedelta(minutes=10)
-        await stand.writer.say("c-3", tier("silver", "bronze", when()))
-    assert server.mails() == []
-    assert all(document["attempt"] == 1 for document in await stand.documents())
-    stand.channels = up
-    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await stand.writer.say(customer(3), tier("silver", "bronze", when()), locked("alpha", when()))
+        assert server.asked == []
+        assert all(document["attempt"] == 1 for document in await stand.documents())
+        await server.up()
         await until(lambda: empty(stand))
-    assert sorted(mail["To"] for mail in server.mails()) == [f"c-{n}@example.org" for n in (1, 2, 4)]
+    arrived = [queued[mail["Message-ID"][1:33]] for mail in server.mails()]
+    found = [(one["customer"], WHAT[one["template"]]) for one in arrived]
+    reversed_since = {(customer(3), "tier"), (customer(3), "alpha")}
+    wanted = [each for each in sorted(minutes, key=lambda each: -minutes[each]) if each not in reversed_since]
+    assert sorted(found) == sorted(wanted)
+    for name in map(customer, range(1, 6)):
+        assert [each for each in found if each[0] == name] == [each for each in wanted if each[0] == name]
+    if at_once == 1:
+        assert found == wanted
+
+
+async def test_messages_to_one_customer_go_one_after_the_other(stand: Stand, server: MailServer) -> None:
+    for number in (1, 2):
+        name = customer(number)
+        stand.profile.addresses[name] = {"email": f"{name}@example.org"}
+        for minutes, what in ((30, "points"), (20, "tier"), (10, "alpha")):
+            await stand.writer.say(name, MAIL, CAUSES[what](when(timedelta(minutes=minutes))))
+    server.holds.clear()
+    async with stand.runs():
+        await until(lambda: len(server.held) == 2)
+        await asyncio.sleep(0.2)  # the others would have come by now
+        assert sorted(server.held) == ["c-1@example.org", "c-2@example.org"]
+        server.holds.set()
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 6
 
 
 async def test_messages_go_in_the_order_of_their_causes(stand: Stand) -> None:
     for number, ago in ((1, 30), (2, 50), (3, 40)):
         raw = tier("bronze", "silver", when(timedelta(minutes=ago)))
         await stand.writer.say(customer(number), MAIL, raw)
-    found = await Outbox(stand.mongo).due("email", range(PARTITIONS), stand.clock(), 10, ())
+    found = await Outbox(stand.mongo).due("email", stand.owned, stand.clock(), 10, ())
     assert [each.customer for each in found] == ["c-2", "c-3", "c-1"]
 
 
@@ -145,7 +209,7 @@ async def test_what_was_put_off_comes_again_in_its_order_and_not_before_its_time
     outbox = Outbox(stand.mongo)
 
     async def due(at: datetime, limit: int) -> list[str]:
-        return [each.customer for each in await outbox.due("email", range(PARTITIONS), at, limit, ())]
+        return [each.customer for each in await outbox.due("email", stand.owned, at, limit, ())]
 
     assert await due(now, 10) == ["c-2", "c-3", "c-1"]
     assert await due(now, 2) == ["c-2", "c-3"]
@@ -180,11 +244,40 @@ async def test_an_address_that_is_rejected_is_not_tried_again_until_it_changes(
         await stand.writer.say("c-1", tier("silver", "gold", when()))
         await until(lambda: empty(stand))
     assert [mail["To"] for mail in server.mails()] == ["new@example.org"]
+    assert server.asked == ["c-1@example.org", "new@example.org"]
     assert stand.writer.events("c-1") == [
         "failed tier_changed/email rejected",
         "suppressed benefit_unlocked/email bad_address",
         "sent tier_changed/email",
     ]
+
+
+async def test_a_mail_that_is_refused_is_not_tried_again_and_tells_nothing_of_the_address(
+    stand: Stand, server: MailServer
+) -> None:
+    server.at_data = ["554 5.7.1 looks like spam"]
+    await moved(stand, 1)
+    async with stand.runs():
+        await until(lambda: empty(stand))
+        stand.clock.ahead += timedelta(days=1)
+        await stand.writer.say("c-1", unlocked("alpha", when(timedelta(seconds=5))))
+        await until(lambda: empty(stand))
+    assert len(server.asked) == 2
+    assert [mail["Message-ID"] for mail in server.mails()] == [f"<{_sent_id(stand, 'c-1')}@shop.example>"]
+    assert stand.writer.events("c-1") == ["failed tier_changed/email refused", "sent benefit_unlocked/email"]
+
+
+async def test_a_mail_whose_answer_is_lost_is_sent_again_with_the_same_id_and_counted(
+    stand: Stand, server: MailServer
+) -> None:
+    server.at_data = [""]  # it takes the mail, and hangs up
+    before = repeats("unsure")
+    await moved(stand, 1)
+    async with stand.runs():
+        await until(lambda: empty(stand))
+    assert [mail["Message-ID"] for mail in server.mails()] == [f"<{_sent_id(stand, 'c-1')}@shop.example>"] * 2
+    assert repeats("unsure") == before + 1
+    assert stand.writer.events("c-1") == ["sent tier_changed/email"]
 
 
 async def test_who_has_no_address_any_more_is_accounted_for(stand: Stand, server: MailServer) -> None:
@@ -261,6 +354,13 @@ async def test_no_address_and_no_name_is_left_behind(
     out = "".join(capfd.readouterr()) + repr(stand.writer.told) + repr(stand.writer.customers["c-1"].log)
     assert "example.org" not in out.replace("ref-c-1@example.org", "")
     assert "Ada" not in out
+
+
+def _sent_id(stand: Stand, name: str) -> str:
+    """The id of the one message that was sent to a customer."""
+    facts = [entry.fact for entry in stand.writer.customer(name).log]
+    (found,) = [fact for fact in facts if isinstance(fact, NotificationSent)]
+    return found.notification_id
 
 
 def _open(stand: Stand, name: str) -> list[dict[str, Any]]:

@@ -20,10 +20,10 @@ from shared.settings import PREFIX
 from tests.conftest import FreshStack
 from tests.notifier.channels.mailserver import MailServer
 from tests.notifier.delivery.stand import KEY, Profile, until, when
-from tests.notifier.rules.world import Raw, preferences, tier
+from tests.notifier.rules.world import Raw, preferences, tier, unlocked
 
 pytestmark = pytest.mark.timeout(180)
-CUSTOMER = "c-1"
+CUSTOMER, OTHER, THIRD = "c-1", "c-2", "c-3"
 
 
 class Running:
@@ -32,20 +32,19 @@ class Running:
     def __init__(self, stack: Stack, url: str, http: httpx.AsyncClient, producer: AIOKafkaProducer) -> None:
         self.url, self._http, self._producer = url, http, producer
         self._staff = {"Authorization": f"Bearer {stack.token('staff')}"}
-        self._versions: dict[str, int] = {}
+        self._versions: dict[tuple[str, str], int] = {}
 
-    async def say(self, raw: Raw) -> None:
+    async def say(self, raw: Raw, customer: str = CUSTOMER) -> None:
         """Publish an event of a sister service, as its runtime would."""
         service = raw["service"]
-        version = self._versions[service] = self._versions.get(service, 0) + 1
-        event = {name: value for name, value in raw.items() if name != "service"} | {"version": version}
-        place = partition_of(CUSTOMER, 12)
-        await self._producer.send_and_wait(
-            events_topic(service), json.dumps(event).encode(), CUSTOMER.encode(), partition=place
-        )
+        version = self._versions[service, customer] = self._versions.get((service, customer), 0) + 1
+        event = {name: value for name, value in raw.items() if name != "service"}
+        value = json.dumps(event | {"customer_id": customer, "version": version}).encode()
+        place = partition_of(customer, 12)
+        await self._producer.send_and_wait(events_topic(service), value, customer.encode(), partition=place)
 
-    async def notifications(self) -> list[str]:
-        answer = await self._http.get(f"{self.url}/customers/{CUSTOMER}/notifications", headers=self._staff)
+    async def notifications(self, customer: str = CUSTOMER) -> list[str]:
+        answer = await self._http.get(f"{self.url}/customers/{customer}/notifications", headers=self._staff)
         return [f"{one['status']} {one['template']}/{one['channel']} {one['reason']}" for one in answer.json()["items"]]
 
 
@@ -99,6 +98,39 @@ async def test_from_an_event_to_a_mail_and_what_became_of_it(
         # Topics do not keep each other's order: it may have waited for tomorrow when consent was withdrawn.
         ends = [f"{how} tier_changed/email no_consent" for how in ("suppressed", "withdrawn")]
         await until(lambda: shows(*ends))
+        await _a_server_that_holds_a_mail_holds_up_no_event(service, profile, server)
+        await _an_address_that_is_rejected_is_left_alone(service, profile, server)
     log = (stack.folder / "log").read_text()
     assert "example.org" not in log
     assert "Ada" not in log
+
+
+async def _a_server_that_holds_a_mail_holds_up_no_event(service: Running, profile: Profile, server: MailServer) -> None:
+    profile.addresses[THIRD] = {"email": "c-3@example.org"}
+    server.holds.clear()
+    await service.say(preferences(when(), known="email"), THIRD)
+    await service.say(tier("bronze", "silver", when()), THIRD)
+    await until(lambda: server.held)
+    await service.say(preferences(when(), known="email", consent=False), THIRD)
+
+    async def is_withdrawn() -> bool:
+        return await service.notifications(THIRD) == ["withdrawn tier_changed/email no_consent"]
+
+    await until(is_withdrawn)
+    assert server.held
+    server.holds.set()
+
+
+async def _an_address_that_is_rejected_is_left_alone(service: Running, profile: Profile, server: MailServer) -> None:
+    profile.addresses[OTHER] = {"email": "c-2@example.org"}
+    await service.say(preferences(when(), known="email"), OTHER)
+    server.at_rcpt = ["550 5.1.1 no such user"]
+    await service.say(tier("bronze", "silver", when()), OTHER)
+
+    async def shows(*expected: str) -> bool:
+        return await service.notifications(OTHER) == list(expected)
+
+    await until(lambda: shows("failed tier_changed/email rejected"))
+    await service.say(unlocked("alpha", when()), OTHER)
+    await until(lambda: shows("suppressed benefit_unlocked/email bad_address", "failed tier_changed/email rejected"))
+    assert server.asked.count("c-2@example.org") == 1

@@ -23,7 +23,7 @@ async def test_of_two_who_want_each_document_one_gets_it_and_knows(mongo: Mongo)
     one, other = Together(documents), Together(documents)
 
     async def both(number: int) -> list[bool]:
-        return await asyncio.gather(take(one, number, "one"), take(other, number, "other"))
+        return list(await asyncio.gather(take(one, number, "one"), take(other, number, "other")))
 
     got = await asyncio.gather(*(both(number) for number in range(COUNT)))
 

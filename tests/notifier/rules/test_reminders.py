@@ -20,6 +20,13 @@ def test_ten_is_ten_on_the_customers_clock_across_its_changes(given: Given) -> N
     given.when(tick("2010-03-29T08:00:00Z")).queues("profile_reminder/email")
 
 
+def test_who_travels_to_where_ten_is_over_is_reminded_at_once(given: Given) -> None:
+    given(preferences("2010-03-01", known="email", reminders=True, zone="America/New_York"))
+    given(completion("phone", when="2010-03-01"), tick("2010-03-08T12:00:00Z")).queues().due("2010-03-08T15:00:00Z")
+    given.when(preferences("2010-03-08", known="email", reminders=True)).queues("profile_reminder/email")
+    given.due("2010-03-10T12:00:00.000001Z")
+
+
 def test_missed_reminders_are_sent_once_and_not_made_up(given: Given) -> None:
     given(WANTED, completion("phone", when="2010-03-01"))
     given.when(tick("2010-05-01")).queues("profile_reminder/email").then()

@@ -116,6 +116,15 @@ def test_redemptions_that_wait_for_the_morning_are_one_message(given: Given) -> 
     given.when(tick("2010-03-02T08:00:00Z")).says("points_redeemed", "push", points=70, available=40)
 
 
+def test_a_redemption_that_joins_a_message_on_its_way_is_told_in_the_morning(given: Given) -> None:
+    given(PUSH, redeemed(50, 60, "2010-03-01T19:59:00Z"))
+    ((identity, taken),) = given.customer.queue.items()
+    given(tick("2010-03-01T20:00:00Z"), redeemed(20, 40, "2010-03-01T20:30:00Z")).queues()
+    given.entries = given.customer.decide(given.customer.outcome(identity, taken, "sent"))
+    given.then("sent points_redeemed/push").queues().due("2010-03-02T08:00:00Z")
+    given.when(tick("2010-03-02T08:00:00Z")).says("points_redeemed", "push", points=20, available=40)
+
+
 def test_what_nobody_takes_for_two_days_is_over(given: Given) -> None:
     given(MAIL, tier("bronze", "silver", "2010-03-01T12:00:00Z")).when(tick("2010-03-03T12:00:00Z")).then()
     given.when(tick("2010-03-03T12:00:01Z")).then("suppressed tier_changed/email stale").queues().due(None)

@@ -12,6 +12,16 @@ def test_a_tier_that_is_lost_again_is_not_told(given: Given) -> None:
     )
 
 
+def test_a_tier_that_is_lost_again_in_the_night_is_not_told_in_the_morning(given: Given) -> None:
+    given(preferences(known="push"), tier("bronze", "silver", "2010-03-01T19:58:00Z"))
+    given(tier("silver", "gold", "2010-03-01T19:59:00Z"), tick("2010-03-01T20:00:00Z")).queues()
+    given.when(tier("gold", "bronze", "2010-03-01T21:00:00Z")).queues().due(None).then(
+        "withdrawn tier_changed/push merged",
+        "withdrawn tier_changed/push reversed",
+        "withdrawn tier_changed/push reversed",
+    )
+
+
 def test_a_tier_that_is_lost_in_part_is_told_from_where_the_customer_was(given: Given) -> None:
     given(MAIL, tier("bronze", "gold")).when(tier("gold", "silver", "2010-03-01T13:00:00Z")).then(
         "withdrawn tier_changed/email reversed"

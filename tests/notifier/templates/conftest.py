@@ -25,7 +25,13 @@ def version(**other: Any) -> ProgrammeVersion:
 
 class Render(Protocol):
     def __call__(
-        self, params: Params | str, locale: str = ..., *, name: str | None = ..., programme: Programme = ...
+        self,
+        params: Params | str,
+        locale: str = ...,
+        *,
+        name: str | None = ...,
+        programme: Programme = ...,
+        unsubscribe_url: str | None = ...,
     ) -> Rendered: ...
 
 
@@ -36,12 +42,17 @@ def render() -> Render:
     default = Programme([version()])
 
     def rendered(
-        params: Params | str, locale: str = "en", *, name: str | None = "Alex", programme: Programme = default
+        params: Params | str,
+        locale: str = "en",
+        *,
+        name: str | None = "Alex",
+        programme: Programme = default,
+        unsubscribe_url: str | None = UNSUBSCRIBE,
     ) -> Rendered:
         if isinstance(params, str):
             params = SAMPLES[params](programme.versions[-1].terms)
         return renderer.render(
-            params, programme, name=name, locale=locale, status_url=STATUS, unsubscribe_url=UNSUBSCRIBE
+            params, programme, name=name, locale=locale, status_url=STATUS, unsubscribe_url=unsubscribe_url
         )
 
     return rendered
