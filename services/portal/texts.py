@@ -93,6 +93,19 @@ def _amounts(locale: Locale, places: int) -> NumberPattern:
     return pattern
 
 
+# Each change of an account shows most of its amounts again, and Babel takes longer over one than Jinja over a line.
+@lru_cache(maxsize=16_384)
+def _amount(minor: int, currency: str, places: int, locale: Locale) -> str:
+    value = Decimal(minor).scaleb(-EXPONENTS[currency])
+    text = _amounts(locale, places).apply(value, locale, currency=currency, currency_digits=False)
+    return text.replace("-", "−")  # a minus, as before points
+
+
+@lru_cache(maxsize=16_384)
+def _number(number: int | str, locale: Locale) -> str:
+    return format_decimal(Decimal(number), locale=locale, decimal_quantization=False)
+
+
 class Say:
     """One customer's language, currency and time zone, under a version of the programme.
 
@@ -127,7 +140,7 @@ class Say:
 
     def number(self, number: int | str) -> str:
         """A number: an integer, or a decimal string."""
-        return format_decimal(Decimal(number), locale=self._locale, decimal_quantization=False)
+        return _number(number, self._locale)
 
     def signed(self, number: int) -> str:
         """A number with its sign."""
@@ -151,10 +164,7 @@ class Say:
         return self._money(minor, 0 if minor % 10**places == 0 else places)
 
     def _money(self, minor: int, places: int) -> str:
-        currency = self.programme.currency
-        value = Decimal(minor).scaleb(-EXPONENTS[currency])
-        text = _amounts(self._locale, places).apply(value, self._locale, currency=currency, currency_digits=False)
-        return text.replace("-", "−")  # a minus, as before points
+        return _amount(minor, self.programme.currency, places, self._locale)
 
     def worth(self, points: int) -> str | None:
         """What points are worth at the till; `None` where that is nothing."""
