@@ -5,6 +5,7 @@ import gc
 import re
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Final
 
 import httpx
@@ -75,24 +76,26 @@ class Page:
         return next(at for bar, at in self.moved if bar >= minor)
 
 
-async def measure(ground: Ground, rate: int, seconds: int, customers: int) -> list[Latency]:
-    """Pages called up, and updates of open pages: turnover, ledger, profile and portal, one process each.
+async def measure(ground: Ground, rate: int, seconds: int, customers: int, *, whole: bool) -> list[Latency]:
+    """Pages called up, and updates of open pages: turnover, profile and portal, one process each.
 
-    The clock of an update starts when its purchase was to be produced, and stops when the page has what moves its bar.
-    That of a page starts when it was to be called up, and stops with its last byte.
+    `whole`: with the ledger, whose events the portal then folds, too. The clock of an update starts when its purchase
+    was to be produced, and stops when the page has what moves its bar. That of a page starts when it was to be called
+    up, and stops with its last byte.
     """
     names = [f"c-{number:07d}" for number in range(OPEN)]
-    async with (
-        throughput.fresh(ground, 1) as turnover,
-        throughput.started(ground, 1, "ledger") as ledger,
-        throughput.started(ground, 1, "profile") as profile,
-        throughput.started(ground, 1, "portal") as portal,
-    ):
+    async with AsyncExitStack() as running:
+        turnover = await running.enter_async_context(throughput.fresh(ground, 1))
+        others = ("ledger", "portal") if whole else ("portal",)
+        profile, *readers = [
+            await running.enter_async_context(throughput.started(ground, 1, name)) for name in ("profile", *others)
+        ]
+        url = readers[-1].urls[0]
         await throughput.send(ground, profile, [crm.enrolments(ground, names)])
         await throughput.send(ground, turnover, [ground.till.load(ground.till.everybody(customers))])
-        for service in (ledger, portal):
+        for service in readers:
             await ground.published(service)
-        pages = [await _signed_in(ground, portal.urls[0], name) for name in names]
+        pages = [await _signed_in(ground, url, name) for name in names]
         watching = [asyncio.create_task(page.watch()) for page in pages]
         try:
             updates, calls = await _stream(ground, pages, rate, latency.WARM_UP_S + seconds, customers)
@@ -103,10 +106,10 @@ async def measure(ground: Ground, rate: int, seconds: int, customers: int) -> li
         for error in ended:
             if isinstance(error, Exception):
                 raise error
-        for service in (turnover, ledger, portal):
+        for service in (turnover, *readers):
             await ground.published(service)
-    words = f"of {OPEN} open, at {rate:,} purchases a second"
-    return [Latency.of(f"{UPDATE}, {words}", updates), Latency.of(f"{PAGE}, beside {words}", calls)]
+    words = f"{OPEN} open, at {rate:,} purchases a second" + (" and with the ledger" if whole else "")
+    return [Latency.of(f"{UPDATE}, {words}", updates), Latency.of(f"{PAGE}, {words}", calls)]
 
 
 async def _signed_in(ground: Ground, url: str, customer: str) -> Page:

@@ -174,9 +174,10 @@ async def notifier_too(ground: Ground, size: Size, results: Results) -> None:
 
 
 async def portal_too(ground: Ground, size: Size, results: Results) -> None:
-    """Open pages that hear of purchases, and pages called up beside them."""
-    for found in await pages.measure(ground, RATES[0], size.seconds, size.customers):
-        results.time(found)
+    """Open pages that hear of purchases, and pages called up beside them; without the ledger and with it."""
+    for whole in (False, True):
+        for found in await pages.measure(ground, RATES[0], size.seconds, size.customers, whole=whole):
+            results.time(found)
 
 
 PARTS: Final[dict[str, Work]] = {
