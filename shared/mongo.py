@@ -130,6 +130,11 @@ class Mongo:
             cursor = self.collection(collection).find(query, fields, limit=limit)
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
+    async def aggregate(self, collection: str, pipeline: Sequence[Document]) -> list[Document]:
+        """What a pipeline makes of a collection."""
+        with _Translated():
+            return await self.collection(collection).aggregate(list(pipeline)).to_list(None)
+
     async def stream(
         self, collection: str, query: Document, sort: Sequence[tuple[str, int]]
     ) -> AsyncIterator[Document]:

@@ -1,10 +1,9 @@
 """The HTTP calls of profile: reads open what is sealed, and writes are sealed before they go to the one writer."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
@@ -42,7 +41,6 @@ Switching = Annotated[Principal, allow("customer", "staff", "contacts")]
 Till = Annotated[Principal, allow("pos", "staff", "ops")]
 CardId = Annotated[str, Path(pattern=r"^[0-9]{2,4}-[0-9a-f]{32}$")]
 Send = Annotated[Sending, Depends()]
-AT_ONCE: Final = 16  # customers read at the same time for `POST /contacts`
 
 
 def _sealers(request: Request) -> Sealers:
@@ -192,14 +190,10 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
 
     @router.post("/contacts", response_model=Contacts, summary="How to reach customers, up to 500 at once")
     async def contacts(who: Annotated[Principal, allow("contacts")], body: ContactsWanted, sealers: Keys) -> Response:
-        wanted, items = list(dict.fromkeys(body.customer_ids)), list[dict[str, Any]]()
+        wanted = list(dict.fromkeys(body.customer_ids))
         keys = await sealers.of_all(wanted)
-        for at in range(0, len(wanted), AT_ONCE):
-            some = [customer for customer in wanted[at : at + AT_ONCE] if customer in keys]
-            heads = await asyncio.gather(*(reader.head(customer) for customer in some))
-            for customer, head in zip(some, heads, strict=True):
-                if head.state is not None and head.state.said is not None:
-                    items.append(views.contact(customer, head.state))
+        states = await reader.states([customer for customer in wanted if customer in keys])
+        items = [views.contact(customer, state) for customer, state in states.items() if state.said is not None]
         return JSONResponse({"items": cleared(items, lambda customer, field, box: keys[customer].open(field, box))})
 
     @router.get("/completion", response_model=Completions, summary="How complete the profiles of all customers are")

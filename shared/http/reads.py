@@ -42,6 +42,10 @@ class Reader(Protocol[State]):
         """The customer, known or not."""
         ...
 
+    async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
+        """Of these customers, those who are known."""
+        ...
+
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> Sequence[Logged]:
         """At most `limit` log documents with a revision below `before_rev`, newest first."""
         ...

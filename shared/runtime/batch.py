@@ -82,7 +82,7 @@ class Documents(Struct):
     keys: list[Document] = []
     keyed: list[str] = []
     views: dict[str, list[Document]] = {}
-    gone: list[tuple[str, str]] = []
+    gone: dict[str, list[str]] = {}
     forgotten: list[str] = []
     spent: list[tuple[str, str, str]] = []
 
@@ -321,7 +321,7 @@ class Batch:
             for view in service.views(customer, before, state, touched.decided):
                 identity = view_id(number, view.id)
                 if view.document is None:
-                    found.gone.append((view.collection, identity))
+                    found.gone.setdefault(view.collection, []).append(identity)
                 else:
                     found.views.setdefault(view.collection, []).append({"_id": identity, **view.document})
         if self._keyring is not None and service.forgotten is not None:
@@ -331,7 +331,7 @@ class Batch:
                 found.keyed.append(customer)
             if service.forgotten(state) and not service.forgotten(before):
                 self._keyring.forget(customer)
-                found.gone.append((KEYS, key_id(number, customer)))
+                found.gone.setdefault(KEYS, []).append(key_id(number, customer))
                 found.forgotten.append(customer)
 
     def _spill(self, head: Head) -> list[Document]:

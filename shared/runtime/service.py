@@ -158,7 +158,7 @@ async def _serve(
         )
         # A large cache makes Python's collections long, and nothing here is cyclic garbage by design.
         gc.freeze()
-        gc.set_threshold(200_000, 20, 100)
+        gc.set_threshold(20_000, 20, 1_000)
         running = asyncio.create_task(loop.run())
         tasks: list[asyncio.Task[Any]] = [running, asyncio.create_task(stop.wait()), http]
         if beside is not None:

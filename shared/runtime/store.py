@@ -53,8 +53,8 @@ class Store:
             await session.insert(KEYS, documents.keys)
             for collection, shown in documents.views.items():
                 await session.put(collection, shown)
-            for collection, identity in documents.gone:
-                await session.delete(collection, identity, identity)
+            for collection, identities in documents.gone.items():
+                await session.delete_where(collection, {"_id": {"$in": identities}})
             for customer in documents.forgotten:
                 await session.delete_where(ANSWERS, {"customer": customer})
             for collection, first, last in documents.spent:

@@ -7,7 +7,7 @@ run in the tests of the services.
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,6 +106,9 @@ class Log:
         return [each for each in reversed(self.documents) if before_rev is None or each.revision < before_rev][:limit]
 
     async def head(self, customer_id: str) -> Any:
+        raise NotImplementedError
+
+    async def states(self, customer_ids: Sequence[str]) -> Any:
         raise NotImplementedError
 
     async def view(self, collection: str, identity: str) -> None:

@@ -3,7 +3,7 @@
 The customer is kept in memory here, as in the tests of the rules; the real reader runs in the tests of the system.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
@@ -37,6 +37,9 @@ class Kept:
         if customer_id != CUSTOMER or not self.customer.log:
             return Head(None, 0, self.customer.tick)
         return Head(self.customer.state, len(self.customer.log), self.customer.tick)
+
+    async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
+        raise NotImplementedError  # nothing of this service asks for several
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
         entries = self.customer.log if customer_id == CUSTOMER else []

@@ -5,7 +5,7 @@ tests of the system.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -91,6 +91,9 @@ class Kept:
         if customer_id != CUSTOMER or not self.customer.log:
             return Head(None, 0, self.customer.tick)
         return Head(state, state.version, self.customer.tick)
+
+    async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
+        return {each: state for each in customer_ids if (state := (await self.head(each)).state) is not None}
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
         public = [entry for entry in self.customer.log if entry.public and customer_id == CUSTOMER]

@@ -25,8 +25,10 @@ from shared.mongo import Unavailable
 
 log = logs.get("delivery")
 T = TypeVar("T")
-AT_ONCE: Final = 16  # messages of one channel that are on their way together
-UNTOLD: Final = 256  # messages of one channel that are on their way, or over and not reported yet
+AT_ONCE: Final = 32  # messages of one channel that are sent at the same time
+AHEAD: Final = 128  # messages of one channel that are taken, with their addresses, before it is their turn
+FRESH: Final = 2.0  # seconds that such an address may be old when it is used
+UNTOLD: Final = 512  # messages of one channel that are on their way, or over and not reported yet
 POLL: Final = 0.05  # seconds between two looks where nothing is due
 OUTAGE: Final = 1.0  # seconds until a server that is away is asked again
 TRIES: Final = 3  # within one send, for what passes in a moment
@@ -46,6 +48,7 @@ class Line:
         self._busy: set[str] = set()  # customers of what is flying: theirs go one after the other
         self._on_their_way: set[str] = set()  # of what is flying: the others are over, and only reported still
         self._landing = asyncio.Event()
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     @property
     def state(self) -> str:
@@ -59,10 +62,10 @@ class Line:
 
         Raises `ProfileAway`, `Unavailable` and pymongo's errors; then nothing was taken.
         """
-        room = (1 if self.pause.away else AT_ONCE) - len(self._on_their_way)
-        if room <= (0 if self.pause.away else AT_ONCE // 2) or self.pause.waiting or not owned:
+        room = (1 if self.pause.away else AHEAD) - len(self._on_their_way)
+        if room <= (0 if self.pause.away else AHEAD // 2) or self.pause.waiting or not owned:
             return False
-        if len(self.flying) > UNTOLD - AT_ONCE:
+        if len(self.flying) > UNTOLD - AHEAD:
             return False
         due = await self._ways.outbox.due(self.name, owned, self._ways.clock(), room, self._busy)
         found: dict[str, Delivery] = {}
@@ -72,8 +75,11 @@ class Line:
         if not found:
             return False
         contacts = await self._ways.profile.contacts(found) if self._channel else {}
+        read_at = time.monotonic()
         for customer, delivery in found.items():
-            task = asyncio.create_task(self._deliver(delivery, owned[delivery.partition], contacts.get(customer)))
+            task = asyncio.create_task(
+                self._deliver(delivery, owned[delivery.partition], contacts.get(customer), read_at)
+            )
             self.flying[delivery.place] = task
             self._on_their_way.add(delivery.place)
             self._busy.add(customer)
@@ -105,8 +111,11 @@ class Line:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("delivery failed", channel=self.name, exc_info=error)
 
-    async def _deliver(self, delivery: Delivery, epoch: int, contact: Contact | None) -> None:
-        report = await self._hand_over(delivery, epoch, contact)
+    async def _deliver(self, delivery: Delivery, epoch: int, contact: Contact | None, read_at: float) -> None:
+        async with self._places:
+            if self.pause.waiting or time.monotonic() - read_at > FRESH:
+                return  # it is still queued
+            report = await self._hand_over(delivery, epoch, contact)
         if report is None:
             return
         self._on_their_way.discard(delivery.place)

@@ -1,6 +1,6 @@
 """What HTTP shows of messages, and links to unsubscribe."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ class Reader:
     async def head(self, customer_id: str) -> Head[Any]:
         known = customer_id == CUSTOMER
         return Head(self.customer.state if known else None, len(self.events) if known else 0, None)
+
+    async def states(self, customer_ids: Sequence[str]) -> dict[str, Any]:
+        raise NotImplementedError  # nothing of this service asks for several
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
         known = customer_id == CUSTOMER and (before_rev is None or before_rev > 1)
