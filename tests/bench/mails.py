@@ -26,7 +26,7 @@ from tests.bench.purchases import AT_ONCE, Purchase
 
 MOVERS: Final = 25  # one purchase in so many lifts its customer to silver
 QUEUED: Final = 1_000  # messages for the gateway that hangs
-_ENOUGH_MINOR: Final = 60_000  # for silver
+_ENOUGH_MINOR: Final = 60_000  # for silver; with the number of the customer, so that no two mails say the same
 _LATE_S: Final = 60
 _FREELY: Final = {f"{PREFIX}RATES": json.dumps({"email": 5_000})}  # by default no more than 300 a second leave
 
@@ -118,7 +118,7 @@ async def _from_full_queue(
     ground: Ground, numbers: list[int], part: str, turnover: Fleet, profile: Fleet, beside: Mapping[str, str]
 ) -> Run:
     """All these have changed their tier when the notifier is let go on; until the last mail is taken."""
-    load = ground.till.pack([ground.till.purchase(_name(number), _ENOUGH_MINOR) for number in numbers])
+    load = ground.till.pack([ground.till.purchase(_name(number), _ENOUGH_MINOR + number) for number in numbers])
     async with _server(ground) as server, throughput.started(ground, 1, "notifier", _FREELY | dict(beside)) as running:
         await ground.published(running)
         running.freeze()
@@ -145,7 +145,7 @@ async def _while_streaming(
     made = list[Purchase]()
     for number in numbers:
         made += [ground.till.purchase(customer) for customer in ground.till.drawn(MOVERS - 1, customers)]
-        made.append(ground.till.purchase(_name(number), _ENOUGH_MINOR))
+        made.append(ground.till.purchase(_name(number), _ENOUGH_MINOR + number))
     async with _server(ground) as server, throughput.started(ground, 1, "notifier", beside) as running:
         await ground.published(running)
         since = await ground.ends()

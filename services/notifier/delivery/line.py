@@ -123,9 +123,8 @@ class Line:
         kept = await _surely(lambda: self._ways.outbox.end(delivery, epoch, report))
         while True:
             with suppress(PyMongoError, Unavailable):
-                if await tell(self._ways.writers, report):
-                    await self._ways.outbox.heard(delivery.partition, delivery.id, delivery.attempt)
-                return
+                await tell(self._ways.writers, report)
+                return  # what the rules do not take away now is told again, and then goes
             if kept:
                 return  # it is told again from there
             await asyncio.sleep(OUTAGE)

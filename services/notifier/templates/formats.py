@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -41,6 +41,27 @@ def _formatting(locale: str) -> Locale:
     return known if known.language == spoken else Locale(spoken)
 
 
+# A message says the same amounts and days several times, and many messages say the same ones.
+@lru_cache(maxsize=1024)
+def _money(minor: int, currency: str, locale: Locale) -> str:
+    # CLDR's own number of decimal places differs from that of ISO 4217 for some currencies.
+    places = EXPONENTS[currency]
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (places, places)
+    written = pattern.apply(Decimal(minor).scaleb(-places), locale, currency=currency, currency_digits=False)
+    return _LETTER_BESIDE_DIGIT.sub(_SPACE, written)
+
+
+@lru_cache(maxsize=1024)
+def _decimal(number: Decimal, locale: Locale) -> str:
+    return format_decimal(number, locale=locale, decimal_quantization=False)
+
+
+@lru_cache(maxsize=1024)
+def _day(day: date, locale: Locale) -> str:
+    return format_date(day, "long", locale=locale)
+
+
 class Say:
     """What templates call. Labels and terms are those of one version; what it lacks, the newest other one has."""
 
@@ -53,10 +74,6 @@ class Say:
         self._calendar = programme.calendar
         self._zone = ZoneInfo(self._terms.time_zone)
         self._locale = _formatting(locale)
-        # CLDR's own number of decimal places differs from that of ISO 4217 for some currencies.
-        self._places = EXPONENTS[programme.currency]
-        self._amounts = copy(self._locale.currency_formats["standard"])
-        self._amounts.frac_prec = (self._places, self._places)
         self._tiers = {one.id: one for terms in versions for one in terms.tiers}
         self._fields = {one.id: one for terms in versions for one in terms.profile.fields}
         self._benefits = {one.id: one for terms in versions for one in terms.benefits}
@@ -84,7 +101,7 @@ class Say:
     def multiplier(self, tier: str) -> str:
         """By how much a tier multiplies points, such as `× 1.25`."""
         factor = Decimal(self._tiers[tier].earn_multiplier if tier in self._tiers else 1)
-        return f"×{_SPACE}{format_decimal(factor, locale=self._locale, decimal_quantization=False)}"
+        return f"×{_SPACE}{_decimal(factor, self._locale)}"
 
     def worth(self, points: int) -> str | None:
         """What points are worth at the till; `None` where that is nothing."""
@@ -93,13 +110,11 @@ class Say:
 
     def money(self, minor: int) -> str:
         """An amount in the programme's currency, with all its decimal places."""
-        amount = Decimal(minor).scaleb(-self._places)
-        written = self._amounts.apply(amount, self._locale, currency=self._currency, currency_digits=False)
-        return _LETTER_BESIDE_DIGIT.sub(_SPACE, written)
+        return _money(minor, self._currency, self._locale)
 
     def number(self, number: int) -> str:
         """A whole number."""
-        return format_decimal(number, locale=self._locale)
+        return _decimal(Decimal(number), self._locale)
 
     def percent(self, percent: int | str) -> str:
         """Percents, of an integer or a decimal string."""
@@ -107,13 +122,13 @@ class Say:
 
     def last_day(self, end: datetime) -> str:
         """The last day before something ends at an instant, in the programme's zone."""
-        return format_date(self._calendar.day(end - _INSTANT), "long", locale=self._locale)
+        return _day(self._calendar.day(end - _INSTANT), self._locale)
 
     def moment(self, at: datetime) -> str:
         """A day and a time, in the programme's zone."""
         local = at.astimezone(self._zone)
-        day = format_date(local.date(), "long", locale=self._locale)
-        return f"{day}, {format_time(local, 'short', tzinfo=self._zone, locale=self._locale)}"
+        time = format_time(local, "short", tzinfo=self._zone, locale=self._locale)
+        return f"{_day(local.date(), self._locale)}, {time}"
 
     def _label(self, key: str, known: Mapping[str, Tier | ProfileField | Benefit]) -> str:
         return getattr(known[key].label, self._locale.language) if key in known else key
