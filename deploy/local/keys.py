@@ -61,7 +61,12 @@ def _new_key() -> dict[str, Any]:
 
 
 def _write(file: Path, text: str) -> None:
-    """Replace the file as a whole, so that a killed start leaves the old secrets or the new, never half of them."""
+    """Replace the file as a whole, so that a killed start leaves the old secrets or the new, never half of them.
+
+    What is as it should be stays untouched: several processes may read at once, and only the first start writes.
+    """
+    if file.exists() and file.read_text() == text:
+        return
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

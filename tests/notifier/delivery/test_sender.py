@@ -147,6 +147,8 @@ async def test_an_hour_without_a_mail_server_loses_nothing_and_keeps_the_order(
     stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(line, "AT_ONCE", at_once)
+    if at_once == 1:
+        monkeypatch.setattr(line, "AHEAD", 1)
     server.down()
     told = [(customer(number), what) for what in ("tier", "alpha", "points") for number in (5, 2, 4, 1, 3)]
     minutes = {(name, what): 100 - (7 * place) % 100 for place, (name, what) in enumerate(told)}
@@ -310,18 +312,38 @@ async def test_while_profile_is_away_messages_wait(stand: Stand, server: MailSer
 
 async def test_a_gateway_that_hangs_holds_up_no_mail(stand: Stand, server: MailServer, gateway: Provider) -> None:
     gateway.answers = [Answer(hangs=True)] * 50
-    await moved(stand, *range(20))
+    await moved(stand, *range(AT_ONCE + 10))
     mails = await stand.documents()
     for mail in mails:
         other = mail | {"_id": f"{mail['_id']}-sms", "channel": "sms"}
         await stand.mongo.collection(DELIVERIES).insert_one(other)
         stand.profile.addresses[mail["customer"]]["sms"] = "+4930123456"
     async with stand.runs() as sender:
-        await until(lambda: len(server.mails()) == 20)
-        await until(lambda: gateway.requests)
-        assert len(sender.lines["sms"].flying) <= AT_ONCE
+        await until(lambda: len(server.mails()) == AT_ONCE + 10)
+        await until(lambda: len(gateway.requests) == AT_ONCE)
+        await asyncio.sleep(0.3)
+        taken = [each for each in await stand.documents() if each["status"] == "sending"]
+        assert len(taken) == len(gateway.requests) == AT_ONCE
         for task in sender.lines["sms"].flying.values():
             task.cancel()
+
+
+async def test_an_address_that_was_read_a_while_ago_is_read_again_before_it_is_used(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "AT_ONCE", 1)
+    monkeypatch.setattr(line, "FRESH", 0.2)
+    await moved(stand, 1, 2)
+    server.holds.clear()
+    async with stand.runs():
+        await until(lambda: _has(stand, status="sending"))
+        (waiting,) = [each["customer"] for each in await stand.documents() if each["status"] == "queued"]
+        stand.profile.addresses[waiting] = {"email": "moved@example.org"}
+        await asyncio.sleep(0.3)
+        server.holds.set()
+        await until(lambda: empty(stand))
+    (first,) = {customer(1), customer(2)} - {waiting}
+    assert [mail["To"] for mail in server.mails()] == [f"{first}@example.org", "moved@example.org"]
 
 
 async def test_what_comes_while_it_is_on_its_way_does_not_send_it_twice(stand: Stand, server: MailServer) -> None:
