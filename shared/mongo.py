@@ -1,14 +1,15 @@
 """MongoDB, by motor. No other file imports motor, so that its successor changes one file."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -44,42 +45,52 @@ class Duplicate(Exception):
 
 
 class Session:
-    """One open transaction: what is done through it happens whole or not at all."""
+    """One open transaction: what is done through it happens whole or not at all.
 
-    def __init__(self, session: AsyncIOMotorClientSession, mongo: "Mongo") -> None:
-        self._session = session
-        self._mongo = mongo
+    Its methods wait for MongoDB: they belong in the thread of `Mongo.transact`. To go back to the event loop after each
+    would take twice as long as MongoDB itself.
+    """
 
-    async def swap(self, collection: str, swaps: Sequence[tuple[Document, Document]]) -> int:
+    def __init__(self, session: ClientSession, database: Database[Document]) -> None:
+        self._session, self._database = session, database
+
+    def swap(self, collection: str, swaps: Sequence[tuple[Document, Document]]) -> int:
         """Replace, for each pair, the document that the first describes by the second; how many were there."""
         updates = [{"q": expected, "u": document} for expected, document in swaps]
-        reply = await self._mongo.database.command({"update": collection, "updates": updates}, session=self._session)
-        return reply["n"]
+        return self._database.command({"update": collection, "updates": updates}, session=self._session)["n"]
 
-    async def insert(self, collection: str, documents: Sequence[Document]) -> None:
+    def insert(self, collection: str, documents: Sequence[Document]) -> None:
         """Insert all; a transaction with a document that exists already is lost, with `Duplicate`."""
         if documents:
-            await self._mongo.collection(collection).insert_many(documents, session=self._session)
+            self._database[collection].insert_many(documents, session=self._session)
 
-    async def put(self, collection: str, documents: Sequence[Document]) -> None:
+    def put(self, collection: str, documents: Sequence[Document]) -> None:
         """Replace or insert each by its `_id`."""
         if documents:
             updates = [{"q": {"_id": document["_id"]}, "u": document, "upsert": True} for document in documents]
-            await self._mongo.database.command({"update": collection, "updates": updates}, session=self._session)
+            self._database.command({"update": collection, "updates": updates}, session=self._session)
 
-    async def delete(self, collection: str, first: str, last: str) -> None:
+    def delete(self, collection: str, first: str, last: str) -> None:
         """Delete every document with first <= `_id` <= last."""
-        await self._mongo.collection(collection).delete_many(
-            {"_id": {"$gte": first, "$lte": last}}, session=self._session
-        )
+        self.delete_where(collection, {"_id": {"$gte": first, "$lte": last}})
 
-    async def delete_where(self, collection: str, query: Document) -> None:
+    def delete_where(self, collection: str, query: Document) -> None:
         """Delete whatever a query finds."""
-        await self._mongo.collection(collection).delete_many(query, session=self._session)
+        self._database[collection].delete_many(query, session=self._session)
 
-    async def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
+    def find(self, collection: str, query: Document) -> list[Document]:
         """What a query finds in the transaction's snapshot."""
-        return await self._mongo.collection(collection).find(query, session=self._session, **options).to_list(None)
+        return self._database[collection].find(query, session=self._session).to_list()
+
+    def commit(self) -> bool:
+        """Commit, unless that has happened already; whether it is known that it has."""
+        try:
+            self._session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label(_UNKNOWN) or error.has_error_label(_TRANSIENT):
+                raise
+            return False
+        return True
 
 
 class Mongo:
@@ -173,38 +184,34 @@ class Mongo:
                 maxTimeMS=15_000,
             )
 
-    async def transact(self, work: Callable[[Session], Awaitable[None]]) -> None:
-        """Run `work` in one transaction (snapshot; majority, journalled) and commit it.
+    async def transact(self, work: Callable[[Session], None]) -> None:
+        """Run `work` in one transaction (snapshot; majority, journalled) and commit it, all of it in one thread.
 
         Raises `Transient` when it came to nothing, `Duplicate`, `Unavailable`, or what `work` raises. A commit whose
-        outcome is unknown is sent again until it is known.
+        outcome is unknown is sent again until it is known. Who is cancelled meanwhile does not know it.
         """
-        with _Translated():
-            async with await self._client.start_session() as session:
-                session.start_transaction(read_concern=_SNAPSHOT, write_concern=_MAJORITY, max_commit_time_ms=10_000)
-                try:
-                    await work(Session(session, self))
-                except BaseException:
-                    await _abort(session)
-                    raise
-                await self._commit(session)
+        session = self._client.delegate.start_session()
+        opened = Session(session, self.database.delegate)
 
-    async def _commit(self, session: AsyncIOMotorClientSession) -> None:
-        attempt = 0
-        while True:
+        def first() -> bool:
+            session.start_transaction(read_concern=_SNAPSHOT, write_concern=_MAJORITY, max_commit_time_ms=10_000)
+            work(opened)
+            return opened.commit()
+
+        def ending(step: Callable[[], bool]) -> bool:
+            known = True
             try:
-                await session.commit_transaction()
-                return
-            except PyMongoError as error:
-                if not error.has_error_label(_UNKNOWN) or error.has_error_label(_TRANSIENT):
-                    raise
+                known = step()
+            finally:
+                if known:
+                    session.end_session()  # and a transaction that is still open, whatever that leads to
+            return known
+
+        attempt = 0
+        with _Translated():
+            while not await asyncio.to_thread(ending, opened.commit if attempt else first):
                 await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
                 attempt += 1
-
-
-async def _abort(session: AsyncIOMotorClientSession) -> None:
-    with suppress(PyMongoError):  # the server ends it by itself
-        await session.abort_transaction()
 
 
 class _Translated:

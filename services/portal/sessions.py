@@ -78,11 +78,11 @@ class Sessions:
         if not found:
             return
 
-        async def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> None:
             if overlap:
-                await transaction.put(SESSIONS, [found[0] | {"expires": datetime.now(UTC) + OVERLAP}])
+                transaction.put(SESSIONS, [found[0] | {"expires": datetime.now(UTC) + OVERLAP}])
             else:
-                await transaction.delete_where(SESSIONS, {"_id": identity})
+                transaction.delete_where(SESSIONS, {"_id": identity})
 
         await self._mongo.transact(work)
 

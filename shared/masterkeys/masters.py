@@ -112,6 +112,6 @@ class Masters:
         return self._clock() - at >= LIFETIME_S
 
 
-async def is_open(session: Session, versions: set[int]) -> bool:
+def is_open(session: Session, versions: set[int]) -> bool:
     """Whether all these versions may wrap what a transaction is about to insert."""
-    return len(await session.find(MASTERS, {"_id": {"$in": list(versions)}, "state": OPEN})) == len(versions)
+    return len(session.find(MASTERS, {"_id": {"$in": list(versions)}, "state": OPEN})) == len(versions)

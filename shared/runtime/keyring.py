@@ -129,11 +129,11 @@ class Keyring:
             self._read[customer] = key, now
 
 
-async def may_insert(session: Session, keys: Iterable[Document]) -> bool:
+def may_insert(session: Session, keys: Iterable[Document]) -> bool:
     """Whether a transaction may insert these keys: not when their master key version was closed since they were made.
 
     Read in the transaction itself: a process that was frozen would otherwise wrap a key under a version that is about
     to be destroyed.
     """
     versions: set[int] = {key["master"] for key in keys}
-    return not versions or await is_open(session, versions)
+    return not versions or is_open(session, versions)

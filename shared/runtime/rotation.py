@@ -1,7 +1,7 @@
 """Changing the master key: a new version, every customer's key wrapped anew under it, the old version destroyed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -111,11 +111,11 @@ async def _swap(mongo: Mongo, newest: int, swaps: Sequence[tuple[Document, Docum
     """Replace keys that are still what they were: one that an erasure has deleted meanwhile does not come back."""
     moved = 0
 
-    async def work(session: Session) -> None:
+    def work(session: Session) -> None:
         nonlocal moved
-        if not await is_open(session, {newest}):
+        if not is_open(session, {newest}):
             raise RotationError(f"version {newest} was closed meanwhile, by another rotation")
-        moved = await session.swap(KEYS, swaps)
+        moved = session.swap(KEYS, swaps)
 
     await _transact(mongo, work)
     return moved
@@ -124,19 +124,19 @@ async def _swap(mongo: Mongo, newest: int, swaps: Sequence[tuple[Document, Docum
 async def _change(mongo: Mongo, numbers: Sequence[int], state: str) -> None:
     """Move these versions on to a state, but for those that somebody else has moved there or further."""
 
-    async def work(session: Session) -> None:
+    def work(session: Session) -> None:
         earlier = _STATES[: _STATES.index(state)]
-        found = await session.find(MASTERS, {"_id": {"$in": list(numbers)}, "state": {"$in": earlier}})
+        found = session.find(MASTERS, {"_id": {"$in": list(numbers)}, "state": {"$in": earlier}})
         changed = [{**each, "state": state} for each in found]
         if state == DESTROYED:
             changed = [{**each, "wrapped": None, "destroyed_at": datetime.now(UTC)} for each in changed]
         if changed:
-            await session.swap(MASTERS, list(zip(found, changed, strict=True)))
+            session.swap(MASTERS, list(zip(found, changed, strict=True)))
 
     await _transact(mongo, work)
 
 
-async def _transact(mongo: Mongo, work: Callable[[Session], Awaitable[None]]) -> None:
+async def _transact(mongo: Mongo, work: Callable[[Session], None]) -> None:
     """Until it comes through: a batch that writes the same documents makes it start anew."""
     while True:
         try:

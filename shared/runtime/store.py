@@ -38,27 +38,27 @@ class Store:
     async def commit(self, documents: Documents) -> None:
         """Write a batch whole or not at all; raises `Lost`, and what `Mongo.transact` raises."""
 
-        async def work(session: Session) -> None:
+        def work(session: Session) -> None:
             # The swap is a write, and the first: only that makes an earlier owner's transaction fail.
-            if await session.swap(PARTITIONS, documents.swaps) != len(documents.swaps):
+            if session.swap(PARTITIONS, documents.swaps) != len(documents.swaps):
                 raise Lost
-            await session.insert(LOG, documents.logs)
-            await session.insert(BATCHES, documents.batches)
-            await session.insert(OUTBOX, documents.outbox)
-            await session.put(ARCHIVE, documents.archive)
-            await session.put(HEADS, documents.heads)
-            await session.put(ANSWERS, documents.answers)
-            if not await may_insert(session, documents.keys):
+            session.insert(LOG, documents.logs)
+            session.insert(BATCHES, documents.batches)
+            session.insert(OUTBOX, documents.outbox)
+            session.put(ARCHIVE, documents.archive)
+            session.put(HEADS, documents.heads)
+            session.put(ANSWERS, documents.answers)
+            if not may_insert(session, documents.keys):
                 raise Lost
-            await session.insert(KEYS, documents.keys)
+            session.insert(KEYS, documents.keys)
             for collection, shown in documents.views.items():
-                await session.put(collection, shown)
+                session.put(collection, shown)
             for collection, identities in documents.gone.items():
-                await session.delete_where(collection, {"_id": {"$in": identities}})
+                session.delete_where(collection, {"_id": {"$in": identities}})
             for customer in documents.forgotten:
-                await session.delete_where(ANSWERS, {"customer": customer})
+                session.delete_where(ANSWERS, {"customer": customer})
             for collection, first, last in documents.spent:
-                await session.delete(collection, first, last)
+                session.delete(collection, first, last)
 
         try:
             await self._mongo.transact(work)

@@ -4,6 +4,7 @@ freeze the process at an exact place.
 
 import asyncio
 import importlib
+import inspect
 import os
 import runpy
 import signal
@@ -41,7 +42,7 @@ class Fault:
 POINTS = {
     "prepared": ("before", "shared.runtime.store:Store.commit"),
     "swapped": ("after", "shared.mongo:Session.swap"),
-    "written": ("before", "shared.mongo:Mongo._commit"),
+    "written": ("before", "shared.mongo:Session.commit"),
     "committed": ("after", "shared.runtime.store:Store.commit"),
     "published": ("after", "shared.runtime.publisher:Publisher.publish"),
     "publishing": ("before", "shared.runtime.publisher:Publisher.publish"),
@@ -118,7 +119,19 @@ def run(module: str, fault: Fault) -> None:
 Call = Callable[..., Coroutine[Any, Any, Any]]
 
 
-def _around(call: Call, trigger: Trigger, *, before: bool) -> Call:
+def _around(call: Any, trigger: Trigger, *, before: bool) -> Any:
+    @wraps(call)
+    def threaded(*args: Any) -> Any:
+        if before:
+            trigger.reached()
+        found = call(*args)
+        if not before:
+            trigger.reached()
+        return found
+
+    if not inspect.iscoroutinefunction(call):
+        return threaded
+
     @wraps(call)
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
         idle = call.__name__ == "_fetch" and not args[0]._claims.flowing

@@ -31,9 +31,9 @@ async def ring(mongo: Mongo, kms: Counting, clock: Clock) -> Keyring:
 async def insert(mongo: Mongo, *documents: Document) -> None:
     """As the batch does that a key was made for."""
 
-    async def work(session: Session) -> None:
-        assert await may_insert(session, documents)
-        await session.insert(KEYS, documents)
+    def work(session: Session) -> None:
+        assert may_insert(session, documents)
+        session.insert(KEYS, documents)
 
     await mongo.transact(work)
 
@@ -41,8 +41,8 @@ async def insert(mongo: Mongo, *documents: Document) -> None:
 async def delete(mongo: Mongo, customer: str) -> None:
     """As the batch does that erases a customer."""
 
-    async def work(session: Session) -> None:
-        await session.delete(KEYS, key_id(AT[customer], customer), key_id(AT[customer], customer))
+    def work(session: Session) -> None:
+        session.delete(KEYS, key_id(AT[customer], customer), key_id(AT[customer], customer))
 
     await mongo.transact(work)
 
@@ -275,9 +275,9 @@ async def test_a_key_under_a_version_that_was_closed_meanwhile_is_not_inserted(
     await ring._masters.add(2)
     await mongo.collection(MASTERS).update_one({"_id": 1}, {"$set": {"state": CLOSING}})
 
-    async def work(session: Session) -> None:
-        assert not await may_insert(session, [document])
-        assert await may_insert(session, [])
+    def work(session: Session) -> None:
+        assert not may_insert(session, [document])
+        assert may_insert(session, [])
 
     await mongo.transact(work)
     ring.drop(3)

@@ -1,6 +1,7 @@
 """Changing the master key: every key moves, none comes back, what was destroyed opens no copy. On a real MongoDB."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,8 +34,8 @@ async def customers(mongo: Mongo, kms: Counting) -> dict[str, Sealer]:
 
 
 async def store(mongo: Mongo, documents: Sequence[Document]) -> None:
-    async def work(session: Session) -> None:
-        await session.insert(KEYS, documents)
+    def work(session: Session) -> None:
+        session.insert(KEYS, documents)
 
     await mongo.transact(work)
 
@@ -121,15 +122,15 @@ async def test_a_key_that_is_erased_meanwhile_does_not_come_back(
 async def test_an_erasure_that_is_under_way_is_waited_for_and_stays(
     mongo: Mongo, kms: Counting, customers: dict[str, Sealer]
 ) -> None:
-    deleted, go_on = asyncio.Event(), asyncio.Event()
+    deleted, go_on = threading.Event(), threading.Event()
 
-    async def erase(session: Session) -> None:
-        await session.delete(KEYS, key_id(7, "c-7"), key_id(7, "c-7"))
+    def erase(session: Session) -> None:
+        session.delete(KEYS, key_id(7, "c-7"), key_id(7, "c-7"))
         deleted.set()
-        await go_on.wait()
+        go_on.wait(10)
 
     erasing = asyncio.create_task(mongo.transact(erase))
-    await deleted.wait()
+    await asyncio.to_thread(deleted.wait)
     rotating = asyncio.create_task(turn(mongo, kms))
     await asyncio.sleep(0.3)
     go_on.set()
