@@ -138,7 +138,6 @@ async def events(
             told, html = found
             yield event(told, html)
             await asyncio.sleep(PAUSE_S)
-            continue
         try:
             await asyncio.wait_for(stream.newer.wait(), SILENCE_S)
         except TimeoutError:

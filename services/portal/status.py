@@ -1,6 +1,7 @@
 """From an account and the programme to what the page says."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -20,7 +21,7 @@ def my_bonus(
 ) -> model.MyBonus:
     """All of it, at the customer's `now`, in the language of `say`, under the version that `say` knows."""
     turnover = _turnover(account, programme, now, say)
-    completion = _completion(account, turnover, say)
+    benefits = _benefits(account, turnover, say)
     return model.MyBonus(
         customer_id=customer_id,
         version=account.version,
@@ -29,8 +30,8 @@ def my_bonus(
         known=account.known,
         turnover=turnover,
         points=_points(account, say),
-        completion=completion,
-        benefits=_benefits(account, turnover, say),
+        completion=_completion(account, benefits, say),
+        benefits=benefits,
         months=_months(account, programme, now),
         reminders=account.preferences.reminders if account.preferences else None,
         consents=account.preferences.consents if account.preferences else {},
@@ -111,13 +112,13 @@ def worth(benefit: str, say: Say, value_minor: int | None = None) -> model.Worth
     )
 
 
-def _completion(account: Account, turnover: model.Turnover, say: Say) -> model.Completion | None:
+def _completion(account: Account, benefits: Sequence[model.Benefit], say: Say) -> model.Completion | None:
     found = account.completion
     if found is None:
         return None
     waiting = [
         benefit
-        for benefit in _benefits(account, turnover, say)
+        for benefit in benefits
         if benefit.status == "locked" and [reason.kind for reason in benefit.reasons] == ["profile"]
     ]
     return model.Completion(
@@ -125,7 +126,7 @@ def _completion(account: Account, turnover: model.Turnover, say: Say) -> model.C
         complete=found.complete,
         missing=[_field(one, say) for one in found.missing],
         filled=[model.Filled(field=field, label=_label(field, say)) for field in found.filled],
-        waiting=[model.Worth.model_validate(one.model_dump(include=set(model.Worth.model_fields))) for one in waiting],
+        waiting=[model.Worth.model_validate(dict(one)) for one in waiting],
     )
 
 
@@ -160,7 +161,7 @@ def _benefits(account: Account, turnover: model.Turnover, say: Say) -> list[mode
         assert shown is not None
         found.append(
             model.Benefit.model_validate(
-                shown.model_dump()
+                dict(shown)
                 | {
                     "status": status,
                     "since": told.since if told else None,
