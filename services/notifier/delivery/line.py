@@ -49,6 +49,7 @@ class Line:
         self._on_their_way: set[str] = set()  # of what is flying: the others are over, and only reported still
         self._landing = asyncio.Event()
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._ending = False
 
     @property
     def state(self) -> str:
@@ -95,7 +96,11 @@ class Line:
                 await self._landing.wait()
 
     async def end(self, seconds: float) -> None:
-        """Give what is on its way so long to arrive; the rest stays marked, and is sent again by the next owner."""
+        """Give what is on its way so long to arrive; the rest stays marked, and is sent again by the next owner.
+
+        What is only waiting for its turn is left to the next owner.
+        """
+        self._ending = True
         if self.flying:
             _, late = await asyncio.wait(self.flying.values(), timeout=seconds)
             for task in late:
@@ -113,7 +118,7 @@ class Line:
 
     async def _deliver(self, delivery: Delivery, epoch: int, contact: Contact | None, read_at: float) -> None:
         async with self._places:
-            if self.pause.waiting or time.monotonic() - read_at > FRESH:
+            if self._ending or self.pause.waiting or time.monotonic() - read_at > FRESH:
                 return  # it is still queued
             report = await self._hand_over(delivery, epoch, contact)
         if report is None:

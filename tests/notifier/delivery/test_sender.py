@@ -328,6 +328,20 @@ async def test_a_gateway_that_hangs_holds_up_no_mail(stand: Stand, server: MailS
             task.cancel()
 
 
+async def test_a_sender_that_stops_begins_nothing_new(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "AT_ONCE", 1)
+    monkeypatch.setattr(line, "FRESH", 60)
+    await moved(stand, 1, 2, 3)
+    server.holds.clear()
+    async with stand.runs():
+        await until(lambda: len(server.held) == 1)
+        asyncio.get_running_loop().call_later(0.3, server.holds.set)
+    assert len(server.mails()) == 1
+    assert [each["status"] for each in await stand.documents()] == ["queued", "queued"]
+
+
 async def test_an_address_that_was_read_a_while_ago_is_read_again_before_it_is_used(
     stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
