@@ -16,6 +16,7 @@ from deploy.cli.trouble import results as output
 from deploy.local.errors import StackError
 from tests.bench import report
 from tests.bench.ground import Ground
+from tests.bench.meter import speed
 from tests.bench.parts import PARTS, Results, Size
 
 RUN = Path(".run")
@@ -30,7 +31,8 @@ async def bench(names: Sequence[str], size: Size, folder: Path) -> Results:
         for name in names:
             began = time.monotonic()
             await PARTS[name](ground, size, found)
-            notes.print(f"{name} took {time.monotonic() - began:.0f} s", highlight=False)
+            took, found.speeds[name] = time.monotonic() - began, round(speed(), 1)
+            notes.print(f"{name} took {took:.0f} s; machine: {found.speeds[name]} M additions/s", highlight=False)
     shutil.rmtree(folder)
     return found
 

@@ -36,11 +36,12 @@ class Size:
 
 @dataclass
 class Results:
-    """What was found so far. `servers`: their versions."""
+    """What was found so far. `servers`: their versions. `speeds`: of the machine, after each part (`meter.speed`)."""
 
     runs: list[Run] = field(default_factory=list[Run])
     latencies: list[Latency] = field(default_factory=list[Latency])
     servers: dict[str, str] = field(default_factory=dict[str, str])
+    speeds: dict[str, float] = field(default_factory=dict[str, float])
 
     def add(self, run: Run) -> Run:
         """Keep it, and say so."""

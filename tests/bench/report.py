@@ -95,7 +95,7 @@ def document(results: Results, size: Size) -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "machine": machine(),
+        "machine": machine() | {"speeds": results.speeds},
         "versions": {"python": python_version()} | {name: version(name) for name in PACKAGES} | results.servers,
         "size": asdict(size),
         "parts": [asdict(part) | {"cpu_together": part.cost} for part in parts(results.runs).values()],
