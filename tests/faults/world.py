@@ -1,9 +1,7 @@
 """A service on real servers, and what must be true of it after anything that may happen to it."""
 
 import asyncio
-import gc
 import signal
-import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -169,10 +167,6 @@ async def opened(subject: Subject, stack: Stack, nursery: Nursery, folder: Path)
             yield world
         finally:
             await world.end()
-    # A client of pymongo that is closed while it connects to a member that has died leaves its socket to be collected.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @asynccontextmanager
