@@ -1,19 +1,18 @@
 """A stack of their own for the fault tests, whose servers and services they may kill, and the worlds on it."""
 
 import logging
-import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from pymongo import AsyncMongoClient
 
 from deploy.local.stack import Stack
 from tests.faults.ledger import LEDGER
 from tests.faults.process import Nursery, nursery
 from tests.faults.profile import PROFILE
+from tests.faults.stack import own
 from tests.faults.subject import Subject
 from tests.faults.turnover import TURNOVER
 from tests.faults.world import World, opened
@@ -21,19 +20,13 @@ from tests.faults.world import World, opened
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of servers that a test has killed
 # The runtime is one: the other services are tried with what they use of it beside.
 SUBJECTS = [TURNOVER, *(pytest.param(each, marks=pytest.mark.chaos) for each in (PROFILE, LEDGER))]
-PARTITIONS = 4  # fewer claims, and every partition has something to do
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Servers that are children of this process."""
-    folder = tmp_path_factory.mktemp("faults") / "stack"
-    async with Stack.start(folder, partitions=PARTITIONS) as stack:
-        # A killed owner's open transaction holds its successor up as long; five seconds, as installed, for each kill.
-        async with AsyncMongoClient[Any](stack.mongo_url()) as mongo:
-            await mongo.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 1})
+    async with own(tmp_path_factory.mktemp("faults") / "stack") as stack:
         yield stack
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", params=SUBJECTS, ids=["turnover", "profile", "ledger"])

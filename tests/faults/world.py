@@ -1,9 +1,8 @@
 """A service on real servers, and what must be true of it after anything that may happen to it."""
 
 import asyncio
-import signal
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from shared.sealing import Sealer
 from shared.settings import PREFIX
 from tests.faults import truth
 from tests.faults.launch import Fault
-from tests.faults.process import STOP_WITHIN, Nursery, Process
+from tests.faults.process import Nursery, Process, end_all
 from tests.faults.subject import Record, Sent, Subject
 from tests.faults.waiting import until
 
@@ -146,14 +145,8 @@ class World:
             await mongo.close()
 
     async def end(self) -> None:
-        """End every process; politely, for Kafka keeps the place of one that was killed until its session is over."""
-        for process in self.processes:
-            process.thaw()
-            process.signal(signal.SIGTERM)
-        for process in self.processes:
-            with suppress(AssertionError):
-                await process.ended(STOP_WITHIN)
-            await process.kill()
+        """End every process."""
+        await end_all(self.processes)
 
 
 @asynccontextmanager

@@ -5,9 +5,8 @@ Its sisters are played: their events are published on their topics, and profile 
 
 import json
 import re
-import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,14 @@ from shared.mongo import Mongo
 from shared.settings import PREFIX
 from tests.faults.launch import Fault
 from tests.faults.limits import SMALL
-from tests.faults.process import STOP_WITHIN, Nursery, Process
+from tests.faults.process import Nursery, Process, end_all
+from tests.faults.stack import PARTITIONS
 from tests.faults.waiting import until
 from tests.notifier.channels.mailserver import MailServer, mail_server
 from tests.notifier.delivery.stand import KEY, Profile, when
 from tests.notifier.rules.world import Raw, preferences, tier
 
 MODULE = "services.notifier.app"
-PARTITIONS = 4
 # Reports that a dead process has left are told soon.
 LIMITS = SMALL | {"services.notifier.delivery.sender:UNHEARD": 0.3}
 _REPEATS = re.compile(r'^perkstream_delivery_repeats_total\{why="half_way"\} (\S+)$', re.MULTILINE)
@@ -129,15 +128,9 @@ class House:
         return int(float(found[1])) if found else 0
 
     async def end(self) -> None:
-        """End every process; politely, for Kafka keeps the place of one that was killed until its session is over."""
+        """End every process."""
         self.server.holds.set()
-        for process in self.processes:
-            process.thaw()
-            process.signal(signal.SIGTERM)
-        for process in self.processes:
-            with suppress(AssertionError):
-                await process.ended(STOP_WITHIN)
-            await process.kill()
+        await end_all(self.processes)
         self.processes.clear()
 
 

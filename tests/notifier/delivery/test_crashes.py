@@ -4,20 +4,18 @@ Between the moment in which the mail server has taken a message and that in whic
 process knows. So the next one sends it again, under the same Message-ID, and counts that.
 """
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from pymongo import AsyncMongoClient
 
 from deploy.local.stack import Stack
 from tests.faults.process import Nursery, Process, nursery
+from tests.faults.stack import PARTITIONS, own
 from tests.faults.waiting import until
-from tests.notifier.delivery.house import MODULE, PARTITIONS, House, house
+from tests.notifier.delivery.house import MODULE, House, house
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 chaos = pytest.mark.chaos
@@ -37,14 +35,10 @@ HALF_WAY = [point for point, (_, counted) in POINTS.items() if counted]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Servers that nobody else uses: a killed owner's open transaction is to hold nobody up for long."""
-    folder = tmp_path_factory.mktemp("crashes") / "stack"
-    async with Stack.start(folder, partitions=PARTITIONS) as stack:
-        async with AsyncMongoClient[Any](stack.mongo_url()) as mongo:
-            await mongo.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 1})
+    """Servers that nobody else uses."""
+    async with own(tmp_path_factory.mktemp("crashes") / "stack") as stack:
         yield stack
         await stack.kill()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
