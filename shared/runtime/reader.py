@@ -22,7 +22,7 @@ class DatabaseReader:
     async def head(self, customer_id: str) -> Head[Any]:
         """The customer, known or not."""
         number = partition_of(customer_id, self._partitions)
-        query = {"_id": {"$gte": log_id(number, customer_id, 0), "$lt": f"{number:02d}/{customer_id}0"}}
+        query = {"_id": _within(number, customer_id)}
         found = await self._mongo.find(LOG, query, fields={"entries": 0}, sort=[("_id", -1)], limit=1)
         partition = await self._mongo.find(PARTITIONS, {"_id": number}, fields={"tick": 1})
         tick = partition[0]["tick"] if partition else None
@@ -41,8 +41,7 @@ class DatabaseReader:
         return found
 
     def _last(self, customer_id: str) -> list[Document]:
-        number = partition_of(customer_id, self._partitions)
-        within = {"$gte": log_id(number, customer_id, 0), "$lt": f"{number:02d}/{customer_id}0"}
+        within = _within(partition_of(customer_id, self._partitions), customer_id)
         return [{"$match": {"_id": within}}, {"$sort": {"_id": -1}}, {"$limit": 1}, {"$project": {"entries": 0}}]
 
     async def view(self, collection: str, identity: str) -> dict[str, Any] | None:
@@ -62,9 +61,7 @@ class DatabaseReader:
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> Sequence[Logged]:
         """At most `limit` log documents with a revision below `before_rev`, newest first."""
-        number = partition_of(customer_id, self._partitions)
-        last = f"{number:02d}/{customer_id}0" if before_rev is None else log_id(number, customer_id, before_rev)
-        query = {"_id": {"$gte": log_id(number, customer_id, 0), "$lt": last}}
+        query = {"_id": _within(partition_of(customer_id, self._partitions), customer_id, before_rev)}
         found = await self._mongo.find(LOG, query, fields={"entries": 1}, sort=[("_id", -1)], limit=limit)
         return [
             Logged(
@@ -73,3 +70,10 @@ class DatabaseReader:
             )
             for document in found
         ]
+
+
+def _within(number: int, customer_id: str, before_rev: int | None = None) -> Document:
+    """Where a customer's log documents lie, all or those below a revision."""
+    # "0" is what follows "/".
+    end = f"{number:02d}/{customer_id}0" if before_rev is None else log_id(number, customer_id, before_rev)
+    return {"$gte": log_id(number, customer_id, 0), "$lt": end}

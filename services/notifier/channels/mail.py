@@ -16,8 +16,8 @@ from msgspec import Struct
 from services.notifier.channels.port import Permanent
 from services.notifier.rendering import Rendered
 
-# `Header` alone of the standard library's `email`: its newer half takes ten times as long to write the headers, and its
-# writer of bodies looks for a boundary that none of them has, line by line, for as long as all else here takes.
+# `Header` alone of the standard library's `email`: its newer half takes more than twice as long for the headers, and
+# its writer of bodies looks for a boundary that none of them has, line by line, for as long as all else here takes.
 _BOUNDARY: Final = "=_alternative"  # quoted-printable never has this (RFC 2045, 6.7)
 # No quotes, spaces or brackets: what is spelled with them is no address that customers have.
 _USER: Final = re.compile(r"[^\s\x00-\x1f\x7f\"(),:;<>@\[\]\\]{1,64}")

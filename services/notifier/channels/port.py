@@ -1,10 +1,12 @@
 """What every channel offers: hand one message over, or say why that is not possible."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from services.notifier.rendering import Rendered
+
+AT_ONCE: Final = 32  # messages that are sent through one channel at the same time
 
 
 class Sent(Struct, frozen=True):

@@ -18,14 +18,13 @@ from aiosmtplib import (
 )
 
 from services.notifier.channels.mail import Mail, compose
-from services.notifier.channels.port import Permanent, Sent, Temporary
+from services.notifier.channels.port import AT_ONCE, Permanent, Sent, Temporary
 from services.notifier.rendering import Rendered
 from services.notifier.settings import ChannelSettings
 
 TIMEOUT_S: Final = 20.0  # of each step
 _WHOLE_S: Final = 60.0  # of all steps of a mail
 _IDLE_S: Final = 30.0  # after which a connection is not used again: servers end idle ones after some minutes
-_KEPT: Final = 32  # idle connections at most; as many as are in use at the same time
 _CLOSING: Final = 421
 _PERMANENT: Final = 500
 _ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")  # RFC 3463
@@ -144,7 +143,7 @@ class Email:
         self._keep(connection)
 
     def _keep(self, connection: SMTP) -> None:
-        if connection.is_connected and len(self._idle) < _KEPT:
+        if connection.is_connected and len(self._idle) < AT_ONCE:
             self._idle.append((connection, time.monotonic()))
         else:
             connection.close()

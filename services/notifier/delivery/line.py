@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import stamina
 from pymongo.errors import PyMongoError
 
-from services.notifier.channels.port import Channel, Permanent, Temporary
+from services.notifier.channels.port import AT_ONCE, Channel, Permanent, Temporary
 from services.notifier.delivery import metrics
 from services.notifier.delivery.contacts import Address, Contact
 from services.notifier.delivery.outbox import Delivery
@@ -25,7 +25,6 @@ from shared.mongo import Unavailable
 
 log = logs.get("delivery")
 T = TypeVar("T")
-AT_ONCE: Final = 32  # messages of one channel that are sent at the same time
 AHEAD: Final = 128  # messages of one channel that are taken, with their addresses, before it is their turn
 FRESH: Final = 2.0  # seconds that such an address may be old when it is used
 UNTOLD: Final = 512  # messages of one channel that are on their way, or over and not reported yet

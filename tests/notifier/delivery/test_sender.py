@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from services.notifier.channels.port import AT_ONCE
 from services.notifier.delivery import line, sender
-from services.notifier.delivery.line import AT_ONCE
 from services.notifier.delivery.outbox import Outbox
 from services.notifier.views import DELIVERIES, open_items
 from shared.contracts.notifier import NotificationSent
