@@ -43,7 +43,7 @@ from shared.runtime.reader import DatabaseReader
 from shared.runtime.rebuild import Rebuilder
 from shared.runtime.rules import Service
 from shared.runtime.source import Source
-from shared.runtime.store import Store
+from shared.runtime.store import Observer, Store
 from shared.settings import Settings, load
 
 log = logs.get("service")
@@ -54,7 +54,10 @@ Routes = Callable[[Reader[Any], Callable[[], Programme]], APIRouter]
 
 
 class Ground(Struct, frozen=True):
-    """What work beside the loop stands on. `owned`: the partitions of this process at the moment, with their epochs."""
+    """What work beside the loop stands on.
+
+    `owned`: the partitions of this process at the moment, with their epochs. `observers`: of what its batches store.
+    """
 
     mongo: Mongo
     commands: Commands
@@ -62,6 +65,7 @@ class Ground(Struct, frozen=True):
     owned: Callable[[], Mapping[int, int]]
     health: Health
     stop: asyncio.Event
+    observers: list[Observer]
 
 
 Beside = Callable[[Ground], Coroutine[Any, Any, None]]
@@ -162,7 +166,8 @@ async def _serve(
         running = asyncio.create_task(loop.run())
         tasks: list[asyncio.Task[Any]] = [running, asyncio.create_task(stop.wait()), http]
         if beside is not None:
-            tasks.append(asyncio.create_task(beside(Ground(mongo, commands, programme, claims.epochs, health, stop))))
+            ground = Ground(mongo, commands, programme, claims.epochs, health, stop, store.observers)
+            tasks.append(asyncio.create_task(beside(ground)))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         loop.stop()
         try:

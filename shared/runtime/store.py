@@ -1,6 +1,6 @@
 """The runtime's transactions: the swap of the partitions' documents first, then all that a batch writes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.mongo import Document, Duplicate, Mongo, Session
@@ -23,6 +23,7 @@ from shared.runtime.owned import (
 from shared.runtime.publisher import Share
 
 _BATCHES_AT_ONCE: Final = 64
+Observer = Callable[[Mapping[str, Sequence[Document]]], None]  # is told the views of a batch, by collection
 
 
 class Lost(Exception):
@@ -30,9 +31,10 @@ class Lost(Exception):
 
 
 class Store:
-    """The documents of one service."""
+    """The documents of one service. `observers`: are told what each batch has stored, once it has."""
 
     def __init__(self, mongo: Mongo) -> None:
+        self.observers: list[Observer] = []
         self._mongo = mongo
 
     async def commit(self, documents: Documents) -> None:
@@ -64,6 +66,8 @@ class Store:
             await self._mongo.transact(work)
         except Duplicate as error:
             raise Lost from error
+        for observe in self.observers:
+            observe(documents.views)
 
     async def claim(self, number: int) -> Owned:
         """Make a partition ours: whoever owned it cannot commit any more."""

@@ -102,7 +102,7 @@ async def standing(
         [routes(desk, settings)],
     )
     commands: Any = SimpleNamespace(partition=lambda customer_id: partition_of(customer_id, PARTITIONS))
-    ground = Ground(mongo, commands, lambda: programme, dict, cast("Any", None), stop)
+    ground = Ground(mongo, commands, lambda: programme, dict, cast("Any", None), stop, [])
     work = [asyncio.create_task(serve(app, at, stop)), asyncio.create_task(desk.beside(ground))]
     try:
         async with httpx.AsyncClient() as http:

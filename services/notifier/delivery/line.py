@@ -28,7 +28,7 @@ T = TypeVar("T")
 AHEAD: Final = 128  # messages of one channel that are taken, with their addresses, before it is their turn
 FRESH: Final = 2.0  # seconds that such an address may be old when it is used
 UNTOLD: Final = 512  # messages of one channel that are on their way, or over and not reported yet
-POLL: Final = 0.05  # seconds between two looks where nothing is due
+POLL: Final = 0.5  # seconds between two looks for what is due again, and for the end of a pause
 OUTAGE: Final = 1.0  # seconds until a server that is away is asked again
 TRIES: Final = 3  # within one send, for what passes in a moment
 REMEMBERED: Final = 10_000
@@ -46,7 +46,7 @@ class Line:
         self._over: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._busy: set[str] = set()  # customers of what is flying: theirs go one after the other
         self._on_their_way: set[str] = set()  # of what is flying: the others are over, and only reported still
-        self._landing = asyncio.Event()
+        self._news = asyncio.Event()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._ending = False
 
@@ -62,6 +62,7 @@ class Line:
 
         Raises `ProfileAway`, `Unavailable` and pymongo's errors; then nothing was taken.
         """
+        self._news.clear()  # what comes from here on is looked for again
         room = (1 if self.pause.away else AHEAD) - len(self._on_their_way)
         if room <= (0 if self.pause.away else AHEAD // 2) or self.pause.waiting or not owned:
             return False
@@ -87,12 +88,15 @@ class Line:
         metrics.IN_FLIGHT.labels(self.name).set(len(self.flying))
         return True
 
+    def wake(self) -> None:
+        """Something was queued in this channel."""
+        self._news.set()
+
     async def rest(self) -> None:
-        """Wait until something has landed, or something may be due."""
-        self._landing.clear()
+        """Wait until something was queued or has landed, or may be due again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL):  # wait_for of Python 3.11 may swallow that we are to stop
-                await self._landing.wait()
+                await self._news.wait()
 
     async def end(self, seconds: float) -> None:
         """Give what is on its way so long to arrive; the rest stays marked, and is sent again by the next owner.
@@ -110,7 +114,7 @@ class Line:
         self.flying.pop(delivery.place, None)
         self._on_their_way.discard(delivery.place)
         self._busy.discard(delivery.customer)
-        self._landing.set()
+        self._news.set()
         metrics.IN_FLIGHT.labels(self.name).set(len(self.flying))
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("delivery failed", channel=self.name, exc_info=error)
@@ -123,7 +127,7 @@ class Line:
         if report is None:
             return
         self._on_their_way.discard(delivery.place)
-        self._landing.set()
+        self._news.set()
         kept = await _surely(lambda: self._ways.outbox.end(delivery, epoch, report))
         while True:
             with suppress(PyMongoError, Unavailable):

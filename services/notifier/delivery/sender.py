@@ -1,7 +1,7 @@
 """The sender: a line for each channel, beside the loop that decides, and never in its way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from services.notifier.channels.opening import open_channels
 from services.notifier.channels.port import Channel
 from services.notifier.delivery import metrics
 from services.notifier.delivery.contacts import Profile, ProfileAway
-from services.notifier.delivery.line import OUTAGE, POLL, Line
+from services.notifier.delivery.line import OUTAGE, Line
 from services.notifier.delivery.links import Links
 from services.notifier.delivery.outbox import Outbox
 from services.notifier.delivery.reporting import tell
@@ -22,11 +22,13 @@ from services.notifier.delivery.ways import Ways
 from services.notifier.policy import CHANNELS
 from services.notifier.rendering import Renderer
 from services.notifier.settings import ChannelSettings
+from services.notifier.views import DELIVERIES
 from shared import log as logs
-from shared.mongo import Unavailable
+from shared.mongo import Document, Unavailable
 from shared.runtime.service import Ground
 
 log = logs.get("delivery")
+TAKEN: Final = 0.05  # seconds between two looks for partitions that are newly ours
 UNHEARD: Final = 5.0  # seconds between two looks for reports that nobody heard
 ASTRAY: Final = 60.0  # seconds between two looks for what somebody took who had lost the partition
 GRACE: Final = 5.0  # seconds that what is on its way gets when the process stops
@@ -45,6 +47,7 @@ class Sender:
 
     async def run(self) -> None:
         """Until the process stops."""
+        self._ground.observers.append(self._stored)
         tasks = [
             asyncio.create_task(work) for work in (self._keep(), *(self._go(line) for line in self.lines.values()))
         ]
@@ -55,6 +58,7 @@ class Sender:
             for task in (stopping, *tasks):
                 task.cancel()
             await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            self._ground.observers.remove(self._stored)
             await asyncio.gather(*(line.end(GRACE) for line in self.lines.values()))
         for task in ended:
             task.result()
@@ -62,6 +66,10 @@ class Sender:
     def status(self) -> dict[str, Any]:
         """What is to be seen of the channels from outside."""
         return {name: line.state for name, line in self.lines.items()}
+
+    def _stored(self, views: Mapping[str, Sequence[Document]]) -> None:
+        for name in self.lines.keys() & {delivery["channel"] for delivery in views.get(DELIVERIES, ())}:
+            self.lines[name].wake()
 
     async def _go(self, line: Line) -> None:
         while not self._ground.stop.is_set():
@@ -89,7 +97,7 @@ class Sender:
             except (Unavailable, PyMongoError) as error:
                 log.warning("the queue cannot be read", error=type(error).__name__)
                 await asyncio.sleep(OUTAGE)
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(TAKEN)
 
     async def _take_over(self, *, again: bool) -> None:
         """The queues of partitions that are newly ours; `again`: of all."""
@@ -104,6 +112,8 @@ class Sender:
                     metrics.REPEATS.labels("half_way").inc(repeats)
                     log.warning("messages were left half-way, and are sent again", partition=number, messages=repeats)
                 self._owned[number] = epoch
+                for line in self.lines.values():
+                    line.wake()
 
     async def _tell_again(self) -> None:
         if self._owned:

@@ -29,6 +29,7 @@ from shared.rulebook.entry import Entry
 from shared.runtime.owned import view_id
 from shared.runtime.rules import Command, View
 from shared.runtime.service import Ground
+from shared.runtime.store import Observer
 from tests.notifier.rules import world
 
 PARTITIONS = 4
@@ -112,6 +113,7 @@ class Writer:
         self.customers: dict[str, world.Customer] = {}
         self.away = False
         self.told: list[dict[str, Any]] = []
+        self.observers: list[Observer] = []
         self._mongo = mongo
         self._answered: set[str] = set()
         self._one = asyncio.Lock()
@@ -149,8 +151,11 @@ class Writer:
     async def _write(self, customer_id: str, before: State, after: State, entries: list[Entry]) -> None:
         number = partition_of(customer_id, PARTITIONS)
         documents = self._mongo.collection(views.DELIVERIES)
-        for view in views.deliveries(customer_id, before, after, entries):
+        shown = list(views.deliveries(customer_id, before, after, entries))
+        for view in shown:
             await _put(documents, view_id(number, view.id), view)
+        for observe in self.observers:
+            observe({views.DELIVERIES: [dict(view.document) for view in shown if view.document is not None]})
 
     def events(self, customer_id: str) -> list[str]:
         """What was published of a customer, each in one line."""
@@ -199,6 +204,7 @@ class Stand:
             lambda: owned,
             nothing,
             stop,
+            self.writer.observers,
         )
         async with open_sender(ground, self.delivery, self.channels, RENDERER, LINKS, self.clock) as sender:
             task = asyncio.create_task(sender.run())
