@@ -201,7 +201,7 @@ async def _consumer(service: Service, settings: Settings, listener: Listener) ->
         heartbeat_interval_ms=HEARTBEAT_MS,
         rebalance_timeout_ms=SESSION_MS,
         max_poll_interval_ms=5 * 60_000,
-        fetch_max_wait_ms=100,
+        fetch_max_wait_ms=500,
         listener=listener,
     )
     listener.consumer = lambda: cast("AIOKafkaConsumer", subscriber.consumer)
