@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.stack import Stack
 
 # Where the run keeps its stack; inherited by xdist's workers.
 FOLDER = "TEST_STACK_FOLDER"
 RUN = Path(__file__).parents[1] / ".run" / "tests"
+
+
+# A busy machine takes its time; how long something takes is for the benchmark.
+settings.register_profile("perkstream", settings(deadline=None))
+settings.load_profile("perkstream")
 
 
 def pytest_configure(config: pytest.Config) -> None:

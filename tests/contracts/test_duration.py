@@ -1,7 +1,7 @@
 """Durations of ISO 8601."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from shared.contracts.duration import Duration
@@ -63,7 +63,6 @@ def test_a_duration_beyond_a_century_is_refused(text: str):
         Duration.parse(text)
 
 
-@settings(deadline=None)
 @given(some.builds(Duration, some.integers(0, 1200), some.integers(0, 36525), some.integers(0, 10**8)))
 def test_its_text_says_the_same_duration(duration: Duration):
     assert Duration.parse(str(duration)) == duration

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from shared.contracts.pos import POS, Line, PurchaseCompleted, PurchaseReturned
@@ -221,7 +221,6 @@ def test_an_unknown_type_and_broken_text_show_no_value_either():
     assert "secret" not in refusal(b'{"type": "PurchaseCompleted.v1", "customer_id": "secret')
 
 
-@settings(deadline=None)
 @given(some.binary(max_size=60) | some.text(max_size=60).map(str.encode))
 def test_any_bytes_get_a_reason_of_one_short_line(value: bytes):
     reason = refusal(value)

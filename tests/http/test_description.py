@@ -16,7 +16,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", SERVICE.app).exclude(pa
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_the_service_keeps_to_its_description(case: Case):
     # A cursor is opaque: no pattern says which ones were given out.
     unsayable = [positive_data_acceptance] if case.operation.path.endswith("/things") else []

@@ -31,7 +31,7 @@ async def test_what_is_private_is_not_kept_by_caches(client: httpx.AsyncClient):
     assert (await client.get(MINE, headers=OPS)).headers["cache-control"] == "private, no-cache"
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shape=st.lists(st.integers(0, 7), max_size=40), limit=st.integers(1, 12))
 async def test_pages_together_are_the_list_newest_first(service: Service, shape: list[int], limit: int):
     service.log = Log(shape)

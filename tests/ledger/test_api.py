@@ -332,7 +332,7 @@ ALL = bearer("ops pos staff")
 
 
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_the_ledger_keeps_to_its_description(case: Case):
     # What no description can say: which cursors and codes were given out, that lines sum to their purchase's total, and
     # that 5.0, which is an integer to JSON Schema, is none to whoever counts points.

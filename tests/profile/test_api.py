@@ -397,7 +397,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", app(SHOWN)).include(
 
 
 @schema.parametrize()
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_profile_keeps_to_its_description(case: Case):
     # Which values a field takes depends on its kind, which no schema of a map can say.
     case.call_and_validate(headers=EVERYBODY, excluded_checks=[positive_data_acceptance])

@@ -198,7 +198,7 @@ def shown(customer: Customer) -> dict[str, Any]:
     return customer.profile() | {"version": None}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @whatever(pile=st.lists(records | edits | choices, max_size=7), data=st.data())
 def test_any_order_and_multiplicity_ends_in_the_same_profile(pile: list[Message], data: Any) -> None:
     again = data.draw(st.lists(st.sampled_from(pile), max_size=4)) if pile else []
@@ -218,7 +218,7 @@ def test_any_order_and_multiplicity_ends_in_the_same_profile(pile: list[Message]
     assert len(other.log) == before
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @whatever(pile=st.lists(records | edits | choices, max_size=7))
 def test_events_tell_the_state_that_is_shown(pile: list[Message]) -> None:
     customer = ends(pile)
@@ -233,7 +233,7 @@ def test_events_tell_the_state_that_is_shown(pile: list[Message]) -> None:
     assert profile["version"] == sum(entry.public for entry in customer.log)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @whatever(pile=st.lists(records | edits | choices, max_size=7))
 def test_no_event_repeats_what_was_said(pile: list[Message]) -> None:
     customer = ends(pile)

@@ -128,7 +128,7 @@ def test_a_field_named_birthday_of_another_kind_is_no_birthday(under: Under) -> 
 days = st.dates(at("1920-01-01").date(), at("2009-12-31").date())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @whatever(born=days, steps=st.lists(st.integers(1, 500), min_size=1, max_size=12))
 def test_however_ticks_come_each_birthday_is_announced_once(born: object, steps: list[int]) -> None:
     customer, now = Customer(programme_of(terms())), at("2010-01-01")

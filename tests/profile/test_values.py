@@ -5,7 +5,6 @@ from datetime import date
 import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import given as whatever
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from services.profile.values import BadValueError, checked
@@ -73,7 +72,6 @@ def test_what_is_none_of_its_kind_is_refused_without_being_quoted(kind: str, tex
         assert len(text) < 7 or text not in str(refused.value)
 
 
-@settings(deadline=None)
 @whatever(st.one_of(st.emails(), st.text(max_size=20), st.from_regex(r"[a-z._+-]{1,70}@[a-z.-]{1,20}", fullmatch=True)))
 def test_addresses_are_judged_as_the_library_judges_them(text: str) -> None:
     try:
@@ -85,7 +83,6 @@ def test_addresses_are_judged_as_the_library_judges_them(text: str) -> None:
         assert checked("email", text, TODAY) == expected
 
 
-@settings(deadline=None)
 @whatever(st.sampled_from(["email", "phone", "date", "text", "name", "locale", "time_zone", "push"]), st.text())
 def test_any_text_is_taken_or_refused(kind: str, text: str) -> None:
     try:

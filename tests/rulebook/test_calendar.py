@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as some
 
 from shared.contracts.duration import Duration
@@ -89,7 +89,6 @@ def test_a_new_day_does_not_end_again_when_clocks_turn_back_over_midnight():
     ]
 
 
-@settings(deadline=None)
 @given(ZONES, MOMENTS)
 def test_an_instant_lies_in_its_day_and_its_year(zone: str, at: datetime):
     cut = calendar(zone)
@@ -99,7 +98,6 @@ def test_an_instant_lies_in_its_day_and_its_year(zone: str, at: datetime):
     assert year == day.year
 
 
-@settings(deadline=None)
 @given(ZONES, MOMENTS)
 def test_a_day_is_what_a_local_clock_shows_but_where_it_turns_back_over_midnight(zone: str, at: datetime):
     shown = at.astimezone(ZoneInfo(zone))
@@ -107,7 +105,6 @@ def test_a_day_is_what_a_local_clock_shows_but_where_it_turns_back_over_midnight
     assert calendar(zone).day(at) == shown.date()
 
 
-@settings(deadline=None)
 @given(ZONES, DAYS)
 def test_days_begin_in_their_order(zone: str, day: date):
     cut = calendar(zone)
@@ -119,7 +116,6 @@ def test_days_begin_in_their_order(zone: str, day: date):
         assert cut.day(begins - timedelta(microseconds=1)) < day
 
 
-@settings(deadline=None)
 @given(ZONES, MOMENTS, DURATIONS)
 def test_adding_keeps_the_local_clock_or_moves_it_out_of_a_gap(zone: str, at: datetime, duration: Duration):
     zoned = ZoneInfo(zone)
@@ -135,7 +131,6 @@ def test_adding_keeps_the_local_clock_or_moves_it_out_of_a_gap(zone: str, at: da
         assert timedelta() <= shown.replace(tzinfo=None) - wanted <= timedelta(days=1)
 
 
-@settings(deadline=None)
 @given(DAYS, some.integers(-1200, 1200))
 def test_months_move_the_month_and_clip_the_day(day: date, months: int):
     moved = add_months(day, months)

@@ -3,7 +3,7 @@
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from shared.contracts.currency import EXPONENTS
@@ -39,7 +39,6 @@ def test_an_amount_is_converted_half_to_even(minor: int, rate: str, source: str,
     assert convert(minor, rate, source, target) == expected
 
 
-@settings(deadline=None)
 @given(some.integers(-(10**12), 10**12), RATES, CURRENCIES, CURRENCIES)
 def test_converting_is_what_decimal_arithmetic_gives(minor: int, rate: str, source: str, target: str):
     with localcontext(prec=80):
@@ -48,7 +47,6 @@ def test_converting_is_what_decimal_arithmetic_gives(minor: int, rate: str, sour
     assert convert(minor, rate, source, target) == int(exact)
 
 
-@settings(deadline=None)
 @given(some.integers(-(10**30), 10**30), some.integers(1, 10**20))
 def test_rounding_is_within_a_half_and_even_on_a_tie(numerator: int, denominator: int):
     off = 2 * (half_even(numerator, denominator) * denominator - numerator)

@@ -1,6 +1,6 @@
 """The fingerprints of an archive: they never miss a key, and agree with the pages that are stored."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.rulebook.memory import HELD, SPILL, Memory
@@ -38,7 +38,6 @@ def test_fingerprints_read_back_from_their_pages_find_the_same() -> None:
     assert all(again.chunks(key) == prints.chunks(key) for n in range(CHUNKS + 3) for key in chunk(n))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3 * HELD), max_size=6 * HELD))
 def test_memory_and_chunks_together_hold_the_newest_item_of_every_key(keys: list[int]) -> None:
     memory = Memory()

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -217,13 +218,8 @@ async def test_two_tills_that_ask_for_the_last_points_at_the_same_moment_never_b
     try:
         await second.ready()
         await first.ready()
-        headers = {"Authorization": f"Bearer {stack.token('pos')}"}
-        async with (
-            httpx.AsyncClient(base_url=first.url, headers=headers, timeout=20, verify=False) as one,
-            httpx.AsyncClient(base_url=second.url, headers=headers, timeout=20, verify=False) as other,
-        ):
-            rivals = (_rivals(tills, f"g-{number}", 25, [one, other], outcomes) for number in range(40))
-            await asyncio.gather(*rivals)
+        rivals = (_rivals(tills, f"g-{number}", 25, (first.url, second.url), outcomes) for number in range(40))
+        await asyncio.gather(*rivals)
     finally:
         supervisor.cancel()
         await asyncio.gather(supervisor, return_exceptions=True)
@@ -232,19 +228,24 @@ async def test_two_tills_that_ask_for_the_last_points_at_the_same_moment_never_b
 
 
 async def _rivals(
-    tills: Tills, customer: str, rounds: int, at: list[httpx.AsyncClient], outcomes: Counter[tuple[int, ...]]
+    tills: Tills, customer: str, rounds: int, urls: tuple[str, str], outcomes: Counter[tuple[int, ...]]
 ) -> None:
     await tills.gives(customer, 70)
-    for number in range(rounds):
-        asked = [each.post(f"/customers/{customer}/redemptions", json={"points": 70}) for each in at]
-        sent = await asyncio.gather(*asked)
-        answers = [await answered(each, answer) for each, answer in zip(at, sent, strict=True)]
-        outcomes[tuple(sorted(answer.status_code for answer in answers))] += 1
-        won, lost = sorted(answers, key=lambda answer: answer.status_code)
-        assert (won.json()["available"], lost.json()["available"]) == (0, 0)
-        till = at[number % 2]
-        released = await answered(till, await till.delete(f"/redemptions/{won.json()['redemption_id']}"))
-        assert released.status_code == 204, released.text
+    headers = {"Authorization": f"Bearer {tills.people.stack.token('pos')}"}
+    async with AsyncExitStack() as opened:
+        # Clients of their own: the pool of one takes longer the more requests are under way.
+        clients = [httpx.AsyncClient(base_url=url, headers=headers, timeout=20, verify=False) for url in urls]
+        at = [await opened.enter_async_context(client) for client in clients]
+        for number in range(rounds):
+            asked = [each.post(f"/customers/{customer}/redemptions", json={"points": 70}) for each in at]
+            sent = await asyncio.gather(*asked)
+            answers = [await answered(each, answer) for each, answer in zip(at, sent, strict=True)]
+            outcomes[tuple(sorted(answer.status_code for answer in answers))] += 1
+            won, lost = sorted(answers, key=lambda answer: answer.status_code)
+            assert (won.json()["available"], lost.json()["available"]) == (0, 0)
+            till = at[number % 2]
+            released = await answered(till, await till.delete(f"/redemptions/{won.json()['redemption_id']}"))
+            assert released.status_code == 204, released.text
 
 
 async def test_the_trial_balance_over_all_customers_is_zero_and_what_they_have_together(tills: Tills) -> None:

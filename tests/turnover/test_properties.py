@@ -60,7 +60,7 @@ def _ends(customer: Customer) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", PROGRAMMES)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(pile=piles(), data=st.data())
 def test_any_order_and_duplication_ends_as_the_oracle_says(name: str, pile: list[dict[str, Any]], data: Any) -> None:
     versions = PROGRAMMES[name]
@@ -92,7 +92,7 @@ def test_any_order_and_duplication_ends_as_the_oracle_says(name: str, pile: list
 
 
 @pytest.mark.parametrize("name", PROGRAMMES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(pile=piles(), data=st.data())
 def test_any_order_ends_in_the_same_view(name: str, pile: list[dict[str, Any]], data: Any) -> None:
     one, other = Customer(programme_of(*PROGRAMMES[name])), Customer(programme_of(*PROGRAMMES[name]))
@@ -104,7 +104,7 @@ def test_any_order_ends_in_the_same_view(name: str, pile: list[dict[str, Any]], 
 
 
 @pytest.mark.parametrize("name", PROGRAMMES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(pile=piles(), data=st.data())
 def test_ticks_late_or_twice_end_as_ticks_on_time(name: str, pile: list[dict[str, Any]], data: Any) -> None:
     pile.sort(key=lambda raw: at(raw["occurred_at"]))

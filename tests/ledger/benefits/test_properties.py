@@ -65,7 +65,7 @@ def play(story: list[Any]) -> Given:
 
 
 @given(usual)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_each_benefit_is_locked_between_two_unlockings_of_a_period(story: list[Any]):
     open_now: Counter[tuple[str, str | None]] = Counter()
     for entry in play(story).customer.log:
@@ -84,7 +84,7 @@ def test_each_benefit_is_locked_between_two_unlockings_of_a_period(story: list[A
 
 
 @given(usual)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_points_are_credited_once_and_coupons_and_yearly_perks_are_used_once_a_period(story: list[Any]):
     used: Counter[tuple[str, str | None]] = Counter()
     for entry in play(story).customer.log:
@@ -95,7 +95,7 @@ def test_points_are_credited_once_and_coupons_and_yearly_perks_are_used_once_a_p
 
 
 @given(usual)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_log_folds_to_the_state_and_the_state_follows_its_basis(story: list[Any]):
     customer = play(story).customer
     assert customer.rebuilt() == customer.state
@@ -114,7 +114,7 @@ ARRIVALS = [enrolled("2010-03-01"), filled(*ALL, when="2010-03-01"), purchase("p
 
 
 @given(st.permutations([*ARRIVALS, *ARRIVALS[1:], tick("2010-03-01"), tick("2010-02-01")]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_whatever_order_tier_and_profile_arrive_in_all_ends_the_same(order: list[Any]):
     ended = play(order)
     unlocked = Counter(
@@ -132,7 +132,7 @@ def test_whatever_order_tier_and_profile_arrive_in_all_ends_the_same(order: list
 
 
 @given(usual, st.lists(st.sampled_from(DAYS), max_size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_ticks_between_change_nothing_that_a_later_tick_would_not(story: list[Any], between: list[str]):
     """For records in the order of their times it ends as if each tick had come on time."""
     dated = [one for one in story if isinstance(one, dict) and one["type"] != "Tick.v1"]

@@ -355,7 +355,7 @@ def events(customer: Customer) -> list[Entry]:
     return [entry for entry in customer.log if not isinstance(entry.fact, Note)]
 
 
-_LIFE = settings(max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_LIFE = settings(max_examples=200, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
 TestLife = Life.TestCase
 TestLife.settings = _LIFE
 TestOverlapping = Overlapping.TestCase

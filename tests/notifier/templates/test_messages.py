@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -188,7 +188,6 @@ names = st.text(st.characters(exclude_categories=("Cs", "Cn")), max_size=40) | s
 )
 
 
-@settings(deadline=None)
 @given(name=names, case=st.sampled_from(HTML))
 def test_a_name_is_never_more_than_a_name(render: Render, name: str, case: str):
     message = render(CASES[case], name=name)

@@ -7,6 +7,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 AXE: Final = Path(__file__).parents[3] / "services/portal/frontend/node_modules/axe-core/axe.min.js"
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS: Final = ["color-contrast", "link-in-text-block"]  # all of these rules that a colour scheme changes
 PATIENCE_MS: Final = 30_000  # of a machine that is busy with other tests
 PHONE: Final = (390, 844)
 
@@ -33,19 +34,25 @@ class Window:
         await self.page.goto(f"{self.url}{path}")
 
     async def accessible(self) -> None:
-        """Assert that axe-core finds nothing on the page, and that it is not wider than the window."""
+        """Assert that axe-core finds nothing on the page, light or dark, and that it is not wider than the window."""
         if not await self.page.evaluate("() => 'axe' in window"):
             await self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        # What fades in has little contrast on its way.
-        await self.page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
-        options = {"runOnly": RULES, "resultTypes": ["violations"]}
-        found = await self.page.evaluate("(options) => axe.run(document, options)", options)
-        faults = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
-        assert not faults, (self.page.url, faults)
+        await self._axe(RULES)
+        await self.page.emulate_media(color_scheme="dark")
+        await self._axe({"type": "rule", "values": COLOURS})
+        await self.page.emulate_media(color_scheme="light")
         wide = await self.page.evaluate(
             "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert wide <= 0
+
+    async def _axe(self, rules: Any) -> None:
+        # What fades in has little contrast on its way.
+        await self.page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        found = await self.page.evaluate("(options) => axe.run(document, options)", options)
+        faults = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+        assert not faults, (self.page.url, faults)
 
     async def focused(self) -> str:
         """The id of what has the focus."""
