@@ -99,6 +99,14 @@ class Claims:
             if place not in self.flowing:
                 self.flowing.append(place)
 
+    def block(self, place: TopicPartition, offset: int, reason: str) -> None:
+        """What is there cannot be taken now: its partition waits for an operator, nothing is skipped."""
+        self.pause(place)
+        self.owned[place.partition].next[place.topic] = offset
+        self._health.blocked[f"{place.topic}/{place.partition}"] = reason
+        metrics.BLOCKED.set(len(self._health.blocked))
+        log.error("a partition waits", topic=place.topic, partition=place.partition, offset=offset, reason=reason)
+
     async def drop_all(self) -> None:
         """Forget everything that was prepared, and find out who owns what. What is still ours is claimed at once."""
         try:

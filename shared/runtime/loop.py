@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from shared import log as logs
@@ -26,10 +26,11 @@ from shared.mongo import Transient, Unavailable
 from shared.runtime import metrics
 from shared.runtime.batch import Batch, Blocked, Documents
 from shared.runtime.chores import Chores
-from shared.runtime.claims import Claims, MissingRecordsError
+from shared.runtime.claims import Claims
 from shared.runtime.commands import Waiting
 from shared.runtime.health import Health
 from shared.runtime.inbox import Bad, Broken, Elsewhere, Inbox, Noticed, Raw, Read
+from shared.runtime.intake import BACKLOG, Fetched, Intake
 from shared.runtime.keyring import Keyring
 from shared.runtime.loader import Loader
 from shared.runtime.log import Codec
@@ -42,15 +43,9 @@ from shared.runtime.source import Place, Source
 from shared.runtime.store import Lost, Store
 
 log = logs.get("loop")
-BATCH: Final = 2_000  # records
-BACKLOG: Final = 400  # records in a batch, from which on the stages overlap
 UNPUBLISHED: Final = 4  # batches that may wait for Kafka before the loop does
-POLL_MS: Final = 200
-FRESH_MS: Final = 5  # for what has come while the batch before was under way
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
-
-Fetched = tuple[TopicPartition, Sequence[Raw]]
 
 
 class Astray(Struct, frozen=True):
@@ -83,17 +78,16 @@ class Loop:
         source: Source,
         keyring: Keyring | None,
     ) -> None:
-        self._service, self._partitions, self._consumer, self._claims = service, partitions, consumer, claims
+        self._service, self._partitions, self._claims = service, partitions, claims
+        self._intake, self._lookout = Intake(consumer, claims), Lookout(consumer, claims)
         self._store, self._loader, self._codec, self._publisher = store, loader, codec, publisher
         self._programmes, self._chores, self._waiting, self._health = programmes, chores, waiting, health
         self._inbox, self._source, self._keyring = Inbox(service), source, keyring
         self._committing: asyncio.Task[None] | None = None
         self._publishing: asyncio.Queue[tuple[Batch, list[Share]]] = asyncio.Queue(UNPUBLISHED)
         self._answering: set[str] = set()
-        self._careful: set[TopicPartition] = set()
         self._beside: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
-        self._lookout = Lookout(consumer, claims)
         self._noted_at = time.monotonic()
 
     def stop(self) -> None:
@@ -125,7 +119,9 @@ class Loop:
         if self._keyring is not None:
             self._keyring.sweep()
         await self._claims.keep()
-        fetched = await self._fetch()
+        overlapping = self._committing is not None
+        busy = overlapping or self._chores.waiting(self._claims.owned.values())
+        fetched = await self._intake.fetch(overlapping=overlapping, busy=busy)
         batch = await self._prepare(fetched)
         if batch is None:
             await self._idle()
@@ -137,55 +133,6 @@ class Loop:
         self._committing = asyncio.create_task(self._commit(batch, documents))
         if batch.size < BACKLOG:
             await self._committed()
-
-    async def _fetch(self) -> list[Fetched]:
-        """What is there, in a backlog a quota from each partition; waits a little where there is nothing."""
-        fetched: list[Fetched] = []
-        flowing, careful = self._claims.flowing, self._careful
-        if self._committing is not None or careful:
-            quota = max(50, BATCH // max(1, len(self._claims.owned)))
-            for place in list(flowing):
-                fetched += await self._get(1 if place in careful else quota, place)
-        elif flowing:
-            fetched = await self._get(BATCH, *flowing)
-            if fetched and sum(len(records) for _, records in fetched) < BACKLOG:
-                # The client fetches no more while it holds what nobody has taken: so this came long before.
-                fresh = await self._get(BATCH, *flowing, timeout_ms=FRESH_MS)
-                fetched = [] if careful else _joined(fetched, fresh)  # all is read again where a header is unreadable
-        if not fetched:
-            busy = self._committing is not None or self._chores.waiting(self._claims.owned.values())
-            if flowing and not busy:
-                fetched = await self._get(1 if careful else BATCH, *flowing, timeout_ms=POLL_MS)
-            elif not flowing:
-                await asyncio.sleep(POLL_MS / 1000 / 4)
-        return fetched
-
-    async def _get(self, most: int, *places: TopicPartition, timeout_ms: int = 0) -> list[Fetched]:
-        try:
-            found = await self._consumer.getmany(*places, timeout_ms=timeout_ms, max_records=most)
-        except NoOffsetForPartitionError:
-            return []  # left from before the claim's seek
-        except UnicodeDecodeError:
-            return self._unreadable(places)
-        except OffsetOutOfRangeError as error:
-            raise MissingRecordsError(f"Kafka no longer has what was to be read next: {error}") from None
-        return [(place, records) for place, records in found.items() if place.partition in self._claims.owned]
-
-    def _unreadable(self, places: Sequence[TopicPartition]) -> list[Fetched]:
-        """A header's name is no UTF-8, which the client cannot read, nor what stands before it in one fetch.
-
-        Read again from where we are, one by one; the record itself then blocks its partition: nothing is skipped.
-        """
-        for place in places:
-            owned = self._claims.owned.get(place.partition)
-            if owned is None:
-                continue
-            if place in self._careful and len(places) == 1:
-                self._block(owned, place, owned.next[place.topic], "headers: a name is no UTF-8")
-            else:
-                self._careful.add(place)
-                self._claims.resume(place, owned.next[place.topic])
-        return []
 
     async def _prepare(self, fetched: list[Fetched]) -> Batch | None:
         """Fold what was fetched, and a share of what takes more than one batch; `None` where there was nothing."""
@@ -247,7 +194,7 @@ class Loop:
                         try:
                             batch.take(part, item)
                         except Blocked as blocked:
-                            self._block(owned, place, record.offset, str(blocked))
+                            self._claims.block(place, record.offset, str(blocked))
                             return
                 case Astray(read, home):
                     batch.forward(part, read.origin, read.customer_id, home)
@@ -258,7 +205,7 @@ class Loop:
                     batch.size += 1
                     batch.counts[place.topic, "dead"] += 1
                 case Broken():
-                    self._block(owned, place, record.offset, item.reason)
+                    self._claims.block(place, record.offset, item.reason)
                     return
                 case Noticed():
                     owned.next[place.topic] = self._chores.notice(owned, item, known)
@@ -270,13 +217,6 @@ class Loop:
         if records and place.topic != CLOCK:
             at = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
             part.oldest = at if part.oldest is None else min(part.oldest, at)
-
-    def _block(self, owned: Owned, place: TopicPartition, offset: int, reason: str) -> None:
-        self._claims.pause(place)
-        self._health.blocked[f"{place.topic}/{place.partition}"] = reason
-        metrics.BLOCKED.set(len(self._health.blocked))
-        owned.next[place.topic] = offset
-        log.error("a partition waits", topic=place.topic, partition=place.partition, offset=offset, reason=reason)
 
     async def _known_commands(self, reads: list[Read]) -> set[str]:
         ids = [read.command.command_id for read in reads if read.command is not None]
@@ -414,11 +354,3 @@ class Loop:
 
 def _place(item: Elsewhere) -> Place:
     return item.origin.topic, item.origin.partition, item.origin.offset
-
-
-def _joined(first: list[Fetched], then: list[Fetched]) -> list[Fetched]:
-    """All of both, each partition once."""
-    found: dict[TopicPartition, Sequence[Raw]] = dict(first)
-    for place, records in then:
-        found[place] = [*found.get(place, ()), *records]
-    return list(found.items())

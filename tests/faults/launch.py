@@ -51,7 +51,7 @@ POINTS = {
     "claimed": ("after", "shared.runtime.store:Store.claim"),
     "revoked": ("before", "shared.runtime.claims:Listener.on_partitions_revoked"),
     "assigned": ("after", "shared.runtime.claims:Listener.on_partitions_assigned"),
-    "fetching": ("before", "shared.runtime.loop:Loop._fetch"),
+    "fetching": ("before", "shared.runtime.intake:Intake.fetch"),
     # Around a message of the notifier that is handed to a mail server.
     "taking": ("before", "services.notifier.delivery.outbox:Outbox.begin"),
     "taken": ("after", "services.notifier.delivery.outbox:Outbox.begin"),
@@ -134,7 +134,7 @@ def _around(call: Any, trigger: Trigger, *, before: bool) -> Any:
 
     @wraps(call)
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
-        idle = call.__name__ == "_fetch" and not args[0]._claims.flowing
+        idle = call.__name__ == "fetch" and not args[0]._claims.flowing
         if before and not idle:
             await trigger.here()
         found = await call(*args, **kwargs)
