@@ -74,9 +74,8 @@ class Claims:
         self._health.assigned = len(assigned) if self._listener.joined else None
         now = time.monotonic()
         ready = [n for n in assigned if n not in self.owned and self._not_before.get(n, 0) <= now]
-        for number in ready:
-            await self._claim(number)
-            self._health.turned()
+        if ready:
+            await self._take(ready)
         self._health.owned = len(self.owned)
         metrics.OWNED.set(len(self.owned))
 
@@ -148,26 +147,37 @@ class Claims:
         for topic in self._topics:
             self.pause(TopicPartition(topic, number))
 
-    async def _claim(self, number: int) -> None:
+    async def _take(self, numbers: Sequence[int]) -> None:
+        """Claim these, then read them from where they stand.
+
+        All are asked for together: the broker answers no question before the fetch that waits on the same connection.
+        """
+        claimed = [await self._claim(number) for number in numbers]
+        places = [TopicPartition(topic, number) for number in numbers for topic in self._topics]
+        first, last = await asyncio.gather(self._consumer.beginning_offsets(places), self._consumer.end_offsets(places))
+        if self._listener.changed.is_set():
+            return  # assigned anew meanwhile; claim again when that is settled
+        for owned in claimed:
+            for topic in self._topics:
+                place = TopicPartition(topic, owned.number)
+                stored = owned.next.setdefault(topic, first[place])
+                if not first[place] <= stored <= last[place]:
+                    raise MissingRecordsError(
+                        f"{topic}, partition {owned.number}: the next record to read is {stored}, "
+                        f"but Kafka has {first[place]} to {last[place]}"
+                    )
+            self.owned[owned.number] = owned
+            self._flow(owned)
+
+    async def _claim(self, number: int) -> Owned:
         owned = await self._store.claim(number)
         shares = await self._store.unpublished(owned)
         if shares:
             await self._publisher.publish(shares)
         owned.published = owned.batch
-        places = [TopicPartition(topic, number) for topic in self._topics]
-        first, last = await self._consumer.beginning_offsets(places), await self._consumer.end_offsets(places)
-        if self._listener.changed.is_set():
-            return  # assigned anew meanwhile; claim again when that is settled
-        for place in places:
-            stored = owned.next.setdefault(place.topic, first[place])
-            if not first[place] <= stored <= last[place]:
-                raise MissingRecordsError(
-                    f"{place.topic}, partition {number}: the next record to read is {stored}, "
-                    f"but Kafka has {first[place]} to {last[place]}"
-                )
-        self.owned[number] = owned
-        self._flow(owned)
+        self._health.turned()
         log.info("claimed", partition=number, epoch=owned.epoch, republished=sum(len(share[1]) for share in shares))
+        return owned
 
     def _flow(self, owned: Owned) -> None:
         for topic in self._topics:
