@@ -35,14 +35,22 @@ def dockerfile() -> list[tuple[str, list[str]]]:
     return found
 
 
-def copied(service: str) -> list[Path]:
-    """What the images of a service and of the commands take from the project, relative to it."""
-    copies = [words for name, words in dockerfile() if name == "COPY" and not words[0].startswith("--from")]
+def copied(stage: str, service: str = SERVICES[0]) -> list[Path]:
+    """What a stage of the Dockerfile, and those that it stands on, take from the project, relative to it."""
+    parents: dict[str, str] = {}
+    copies: dict[str, list[str]] = {}
+    for name, words in dockerfile():
+        if name == "FROM":
+            parents[words[-1]] = words[0]
+        elif name == "COPY" and not words[0].startswith("--from"):
+            copies.setdefault([*parents][-1], []).extend(words[:-1])
     found: list[Path] = []
-    for source in [source for words in copies for source in words[:-1]]:
-        matches = sorted(ROOT.glob(source.replace("${SERVICE}", service)))
-        assert matches, f"COPY {source}: there is no such thing"
-        found += [match.relative_to(ROOT) for match in matches]
+    while stage in parents:
+        for source in copies.get(stage, []):
+            matches = sorted(ROOT.glob(source.replace("${SERVICE}", service)))
+            assert matches, f"COPY {source}: there is no such thing"
+            found += [match.relative_to(ROOT) for match in matches]
+        stage = parents[stage]
     return found
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.deploy.files import DEPLOY, ROOT, SERVICES, copied, dockerfile
 
+EVERYTHING = [path for stage in ("packages", "operations", "frontend", "portal") for path in copied(stage)]
+
 
 def words(name: str) -> list[list[str]]:
     return [found for instruction, found in dockerfile() if instruction == name]
@@ -20,7 +22,7 @@ def words(name: str) -> list[list[str]]:
 def test_what_it_copies_exists_for_every_service() -> None:
     assert SERVICES
     for service in SERVICES:
-        assert Path("services") / service in copied(service)
+        assert Path("services") / service in copied("portal", service)
 
 
 def test_its_default_service_exists() -> None:
@@ -31,20 +33,24 @@ def test_no_secret_can_get_in() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
     assert "deploy/secrets" in ignored
-    assert not any("secrets" in path.parts or path == Path("deploy") for path in copied(SERVICES[0]))
+    assert not any("secrets" in path.parts or path == Path("deploy") for path in EVERYTHING)
 
 
 def test_what_it_copies_is_in_the_context() -> None:
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
-    for path in [*copied(SERVICES[0]), Path("deploy/requirements.txt")]:
+    for path in EVERYTHING:
         assert any(fnmatch.fnmatch(str(path), pattern) or path.is_relative_to(pattern) for pattern in let_in), path
 
 
 @pytest.mark.parametrize(
-    "module", [*(f"services.{name}.app" for name in SERVICES), "deploy.provision", "deploy.cli.main"]
+    ("stage", "module"),
+    [
+        *(("service", f"services.{name}.app") for name in SERVICES),
+        *(("operations", f"deploy.{name}") for name in ("provision", "cli.main", "cli.preview")),
+    ],
 )
-def test_what_it_copies_is_enough_to_start(tmp_path: Path, module: str) -> None:
-    for path in copied(module.split(".")[1] if module.startswith("services") else SERVICES[0]):
+def test_what_it_copies_is_enough_to_start(tmp_path: Path, stage: str, module: str) -> None:
+    for path in copied(stage, module.split(".")[1]):
         if (ROOT / path).is_dir():
             shutil.copytree(ROOT / path, tmp_path / path, ignore=shutil.ignore_patterns("__pycache__"))
         else:
