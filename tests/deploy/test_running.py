@@ -21,6 +21,7 @@ from pymongo.errors import OperationFailure
 from deploy.local import provision, tokens
 from deploy.local.service import Service
 from shared.contracts.topics import TOPICS
+from tests.clients import started
 from tests.deploy.cluster import Cluster
 from tests.deploy.files import COMPOSE, SERVICES, dockerfile
 
@@ -32,15 +33,6 @@ async def provisioned(cluster: Cluster) -> Cluster:
     said = await cluster.provision()
     assert "provisioned: topics, rights and databases, 9 logins" in said
     return cluster
-
-
-@asynccontextmanager
-async def started(client: Any) -> AsyncGenerator[Any, None]:
-    try:
-        await client.start()
-        yield client
-    finally:
-        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
 
 
 async def write(options: dict[str, Any], topic: str) -> None:

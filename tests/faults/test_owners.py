@@ -4,6 +4,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.runtime.inbox import Inbox
+from tests.clients import started
 from tests.faults.launch import Fault
 from tests.faults.limits import ALERT, SMALL, TIGHT
 from tests.faults.waiting import until
@@ -147,11 +148,8 @@ async def _show_kafka(world: World, short_of_the_end: int) -> None:
     """Let the group's offsets say that nearly everything was read, on all topics: without one, the client has none."""
     topics = Inbox(world.subject.service).topics
     consumer = AIOKafkaConsumer(**world.stack.kafka_options(), group_id=world.subject.name, enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with started(consumer):
         places = [TopicPartition(topic, number) for topic in topics for number in range(world.partitions)]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.commit({place: max(0, end - short_of_the_end) for place, end in ends.items()})
-    finally:
-        await consumer.stop()

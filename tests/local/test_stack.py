@@ -2,8 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +18,8 @@ from deploy.local.child import Child
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack, options
 from shared.contracts.topics import TOPICS
+from tests.clients import started
 from tests.conftest import FreshStack
-
-
-@asynccontextmanager
-async def started(client: Any) -> AsyncGenerator[Any, None]:
-    """aiokafka's own `async with` leaves a client open whose start failed."""
-    try:
-        await client.start()
-        yield client
-    finally:
-        await client.stop()
 
 
 async def send(stack: Stack, role: str, topic: str) -> None:

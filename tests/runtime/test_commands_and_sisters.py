@@ -18,6 +18,7 @@ from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
+from tests.clients import started
 from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -70,16 +71,13 @@ async def _running(stack: Stack) -> AsyncGenerator[Counting, None]:
     log = stack.folder / "log"
     service = Service("ledger", "tests.runtime.counting", stack.environment("ledger"), ports.choose(1)[0], log)
     supervisor = asyncio.create_task(service.supervise())
-    producer = AIOKafkaProducer(**stack.kafka_options())
     try:
-        await producer.start()
         await service.ready()
-        async with httpx.AsyncClient() as http:
+        async with started(AIOKafkaProducer(**stack.kafka_options())) as producer, httpx.AsyncClient() as http:
             yield Counting(stack, service.url, http, producer)
     finally:
         supervisor.cancel()
         await asyncio.gather(supervisor, return_exceptions=True)
-        await producer.stop()
 
 
 async def test_a_command_is_answered_with_the_state_after_it(counting: Counting) -> None:

@@ -19,6 +19,7 @@ from deploy.local.system import System
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CLOCK, CUSTOMERS, PURCHASES, dead_letters_topic, events_topic
 from shared.settings import PREFIX
+from tests.clients import started
 from tests.faults.waiting import until
 
 PARTITIONS = 12
@@ -39,16 +40,12 @@ class People:
     @asynccontextmanager
     async def of(system: System) -> AsyncGenerator["People", None]:
         """For the length of an `async with`."""
-        producer = AIOKafkaProducer(**system.stack.kafka_options())
-        await producer.start()
-        try:
-            async with (
-                httpx.AsyncClient(timeout=20, verify=False) as http,  # no certificates to load: it is plain HTTP
-                AsyncMongoClient[Any](system.stack.mongo_url(), tz_aware=True) as mongo,
-            ):
-                yield People(system, producer, http, mongo)
-        finally:
-            await producer.stop()
+        async with (
+            started(AIOKafkaProducer(**system.stack.kafka_options())) as producer,
+            httpx.AsyncClient(timeout=20, verify=False) as http,  # no certificates to load: it is plain HTTP
+            AsyncMongoClient[Any](system.stack.mongo_url(), tz_aware=True) as mongo,
+        ):
+            yield People(system, producer, http, mongo)
 
     @property
     def profile(self) -> AsyncDatabase[Any]:

@@ -6,8 +6,7 @@ Looks for the Online Retail file beside the project, or where ONLINE_RETAIL name
 import json
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -35,6 +34,7 @@ from shared.contracts.partition import partition_of
 from shared.contracts.topics import PURCHASES, dead_letters_topic, events_topic
 from shared.rulebook.programme import Programme
 from shared.runtime.log import Codec
+from tests.clients import started
 from tests.faults.waiting import until
 from tests.ledger import plain
 from tests.system.garbage import garbage
@@ -67,7 +67,7 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def consumer(system: System) -> AsyncIterator[AIOKafkaConsumer]:
-    async with _started(AIOKafkaConsumer(**system.stack.kafka_options(), enable_auto_commit=False)) as found:
+    async with started(AIOKafkaConsumer(**system.stack.kafka_options(), enable_auto_commit=False)) as found:
         yield found
 
 
@@ -101,7 +101,7 @@ async def test_the_year_shuffled_repeated_and_mixed_with_garbage_ends_the_same_a
     random.shuffle(sent)
     bad_ones = list(garbage())
     before = await _ends(consumer, dead_letters_topic("turnover"))
-    async with _started(AIOKafkaProducer(**system.stack.kafka_options(), linger_ms=20)) as producer:
+    async with started(AIOKafkaProducer(**system.stack.kafka_options(), linger_ms=20)) as producer:
         every = len(sent) // len(bad_ones)
         for at, record in enumerate(sent):
             value, key = json.dumps(record).encode(), record["customer_id"]
@@ -202,15 +202,6 @@ def _compare(found: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Acco
         or (view["year"], view["turnover_minor"], view["tier"]) != (account.year, account.turnover, account.tier)
     ]
     assert not wrong, f"{len(wrong)} of {len(expected)} customers differ, the first: {wrong[:3]}"
-
-
-@asynccontextmanager
-async def _started(client: Any) -> AsyncGenerator[Any, None]:
-    try:
-        await client.start()
-        yield client
-    finally:
-        await client.stop()
 
 
 def _compare_points(found: Mapping[str, Mapping[str, Any]], expected: Mapping[str, plain.Account]) -> None:

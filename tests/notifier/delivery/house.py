@@ -22,6 +22,7 @@ from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
 from shared.mongo import Mongo
 from shared.settings import PREFIX
+from tests.clients import started
 from tests.faults.launch import Fault
 from tests.faults.limits import SMALL
 from tests.faults.process import Nursery, Process, end_all
@@ -148,11 +149,9 @@ async def house(stack: Stack, nursery: Nursery, folder: Path) -> AsyncGenerator[
     """A house without a process yet; the stack is emptied."""
     await stack.clear()
     await programme.publish(stack.kafka_options(), PROGRAMME)
-    producer = AIOKafkaProducer(**stack.kafka_options())
     mongo, profile = Mongo(stack.mongo_url(), "notifier"), Profile()
-    await producer.start()
     try:
-        async with mail_server(None) as server:
+        async with started(AIOKafkaProducer(**stack.kafka_options())) as producer, mail_server(None) as server:
             made = House(stack, nursery, folder, producer, mongo, server, profile)
             try:
                 yield made
@@ -160,5 +159,4 @@ async def house(stack: Stack, nursery: Nursery, folder: Path) -> AsyncGenerator[
                 await made.end()
     finally:
         profile.close()
-        await producer.stop()
         await mongo.close()

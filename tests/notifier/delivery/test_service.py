@@ -17,6 +17,7 @@ from deploy.local.system import PROGRAMME
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
 from shared.settings import PREFIX
+from tests.clients import started
 from tests.conftest import FreshStack
 from tests.notifier.channels.mailserver import MailServer
 from tests.notifier.delivery.stand import KEY, Profile, until, when
@@ -67,16 +68,13 @@ async def running(stack: Stack, profile: Profile, smtp_port: int) -> AsyncGenera
     environment = stack.environment("notifier") | {PREFIX + name: value for name, value in own.items()}
     service = Service("notifier", "services.notifier.app", environment, ports.choose(1)[0], stack.folder / "log")
     supervisor = asyncio.create_task(service.supervise())
-    producer = AIOKafkaProducer(**stack.kafka_options())
     try:
-        await producer.start()
         await service.ready()
-        async with httpx.AsyncClient() as http:
+        async with started(AIOKafkaProducer(**stack.kafka_options())) as producer, httpx.AsyncClient() as http:
             yield Running(stack, service.url, http, producer)
     finally:
         supervisor.cancel()
         await asyncio.gather(supervisor, return_exceptions=True)
-        await producer.stop()
 
 
 async def test_from_an_event_to_a_mail_and_what_became_of_it(

@@ -18,6 +18,7 @@ from deploy.local.system import System
 from services.portal.views import ACCOUNTS, account_of
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CUSTOMERS, PURCHASES
+from tests.clients import started
 from tests.faults.waiting import until
 from tests.portal.browser.window import PHONE, Window, context_of
 
@@ -50,12 +51,8 @@ class Shop:
     async def open(system: System) -> AsyncGenerator["Shop"]:
         """A shop for the length of an `async with`."""
         producer = AIOKafkaProducer(**system.stack.kafka_options())
-        await producer.start()
-        try:
-            async with httpx.AsyncClient(timeout=30) as http:
-                yield Shop(system, producer, http)
-        finally:
-            await producer.stop()
+        async with started(producer), httpx.AsyncClient(timeout=30) as http:
+            yield Shop(system, producer, http)
 
     async def customer(
         self, browser: Browser, locale: str = "en", size: tuple[int, int] = PHONE, **window: Any
