@@ -92,7 +92,7 @@ async def publisher(options: dict[str, Any]) -> AsyncGenerator[Publisher, None]:
     producer = AIOKafkaProducer(
         **options, enable_idempotence=True, max_batch_size=BATCH, max_request_size=REQUEST, linger_ms=0
     )
-    async with _started(producer):
+    async with started(producer):
         made = Publisher(producer, await partitions(options))
         try:
             yield made
@@ -113,7 +113,7 @@ async def read(
     What arrives while reading is left out, so that reading ends.
     """
     # Nothing is waited for: what is read is there already.
-    async with _started(AIOKafkaConsumer(**options, enable_auto_commit=False, fetch_max_wait_ms=10)) as consumer:
+    async with started(AIOKafkaConsumer(**options, enable_auto_commit=False, fetch_max_wait_ms=10)) as consumer:
         places = [TopicPartition(topic, number) for number in range(_known(await partitions(options), topic))]
         first = await consumer.beginning_offsets(places)
         last = await consumer.end_offsets(places)
@@ -130,7 +130,7 @@ async def read(
 
 async def ends(options: dict[str, Any], topic: str) -> dict[int, int]:
     """The offset after the last record, of each partition of a topic."""
-    async with _started(AIOKafkaConsumer(**options, enable_auto_commit=False)) as consumer:
+    async with started(AIOKafkaConsumer(**options, enable_auto_commit=False)) as consumer:
         places = [TopicPartition(topic, number) for number in range(_known(await partitions(options), topic))]
         return {place.partition: offset for place, offset in (await consumer.end_offsets(places)).items()}
 
@@ -138,7 +138,7 @@ async def ends(options: dict[str, Any], topic: str) -> dict[int, int]:
 async def partitions(options: dict[str, Any]) -> dict[str, int]:
     """How many partitions each topic has that this login may see."""
     admin = AIOKafkaAdminClient(**options)
-    async with _started(admin):
+    async with started(admin):
         return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 
 
@@ -150,7 +150,8 @@ def _known(found: dict[str, int], topic: str) -> int:
 
 
 @asynccontextmanager
-async def _started(client: Any) -> AsyncGenerator[Any, None]:
+async def started(client: Any) -> AsyncGenerator[Any, None]:
+    """A client of aiokafka for the length of an `async with`; its own leaves one open whose start failed."""
     try:
         await client.start()
         yield client

@@ -1,7 +1,7 @@
 """The runtime's transactions: the swap of the partitions' documents first, then all that a batch writes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from shared.mongo import Document, Duplicate, Mongo, Session
 from shared.runtime.batch import Documents, Letter, moved_from
@@ -22,7 +22,6 @@ from shared.runtime.owned import (
 )
 from shared.runtime.publisher import Share
 
-_BATCHES_AT_ONCE: Final = 64
 Observer = Callable[[Mapping[str, Sequence[Document]]], None]  # is told the views of a batch, by collection
 
 

@@ -18,10 +18,10 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
+from deploy.cli.kafka import started
 from deploy.local import provision, tokens
 from deploy.local.service import Service
 from shared.contracts.topics import TOPICS
-from tests.clients import started
 from tests.deploy.cluster import Cluster
 from tests.deploy.files import COMPOSE, SERVICES, dockerfile
 

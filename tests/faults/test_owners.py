@@ -3,8 +3,8 @@
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.cli.kafka import started
 from shared.runtime.inbox import Inbox
-from tests.clients import started
 from tests.faults.launch import Fault
 from tests.faults.limits import ALERT, SMALL, TIGHT
 from tests.faults.waiting import until

@@ -13,12 +13,12 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError,
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
+from deploy.cli.kafka import started
 from deploy.local import provision
 from deploy.local.child import Child
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack, options
 from shared.contracts.topics import TOPICS
-from tests.clients import started
 from tests.conftest import FreshStack
 
 

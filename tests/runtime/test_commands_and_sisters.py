@@ -12,13 +12,13 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from deploy.cli import programme
+from deploy.cli.kafka import started
 from deploy.local import ports
 from deploy.local.service import Service
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
-from tests.clients import started
 from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]

@@ -15,11 +15,11 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from deploy.cli import clock, kafka
+from deploy.cli.kafka import started
 from deploy.local.system import System
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CLOCK, CUSTOMERS, PURCHASES, dead_letters_topic, events_topic
 from shared.settings import PREFIX
-from tests.clients import started
 from tests.faults.waiting import until
 
 PARTITIONS = 12

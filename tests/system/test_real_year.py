@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pymongo import AsyncMongoClient
 
 from deploy.cli import kafka, retail
+from deploy.cli.kafka import started
 from deploy.cli.replaying import replay
 from deploy.cli.source import Input, Tally
 from deploy.local.system import System
@@ -34,7 +35,6 @@ from shared.contracts.partition import partition_of
 from shared.contracts.topics import PURCHASES, dead_letters_topic, events_topic
 from shared.rulebook.programme import Programme
 from shared.runtime.log import Codec
-from tests.clients import started
 from tests.faults.waiting import until
 from tests.ledger import plain
 from tests.system.garbage import garbage

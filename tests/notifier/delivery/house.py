@@ -15,6 +15,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from deploy.cli import programme
+from deploy.cli.kafka import started
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from services.notifier.views import DELIVERIES
@@ -22,7 +23,6 @@ from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
 from shared.mongo import Mongo
 from shared.settings import PREFIX
-from tests.clients import started
 from tests.faults.launch import Fault
 from tests.faults.limits import SMALL
 from tests.faults.process import Nursery, Process, end_all

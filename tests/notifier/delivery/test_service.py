@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.cli import programme
+from deploy.cli.kafka import started
 from deploy.local import ports
 from deploy.local.service import Service
 from deploy.local.stack import Stack
@@ -17,7 +18,6 @@ from deploy.local.system import PROGRAMME
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
 from shared.settings import PREFIX
-from tests.clients import started
 from tests.conftest import FreshStack
 from tests.notifier.channels.mailserver import MailServer
 from tests.notifier.delivery.stand import KEY, Profile, until, when

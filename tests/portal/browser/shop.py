@@ -13,12 +13,12 @@ from aiokafka import AIOKafkaProducer
 from playwright.async_api import Browser, BrowserContext, Page, expect
 from pymongo import AsyncMongoClient
 
+from deploy.cli.kafka import started
 from deploy.local import tokens
 from deploy.local.system import System
 from services.portal.views import ACCOUNTS, account_of
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import CUSTOMERS, PURCHASES
-from tests.clients import started
 from tests.faults.waiting import until
 from tests.portal.browser.window import PHONE, Window, context_of
 
