@@ -52,7 +52,7 @@ down: $(READY) ## stop what `make up` started
 
 test: $(READY) ## lint, types, imports, schemas and all tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going check-types check-rest
-	@$(BIN)/pytest --numprocesses=2 --dist=loadfile
+	@$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder
 
 check-types:
 	@$(BIN)/pyright --warnings

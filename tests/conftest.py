@@ -14,12 +14,38 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.stack import Stack
 
 # Where the run keeps its stack; inherited by xdist's workers.
 FOLDER = "TEST_STACK_FOLDER"
 RUN = Path(__file__).parents[1] / ".run" / "tests"
+
+
+# What takes longest begins first, so that no worker is left with all of it; the rest is many files of some seconds.
+LONG = tuple(
+    f"tests/{folder}/" for folder in ("system", "portal/browser", "local", "faults", "notifier/delivery", "bench")
+)
+# The files of these folders share servers that take long to start.
+TOGETHER = ("tests/portal/browser", "tests/system")
+
+
+class Scheduling(LoadFileScheduling):
+    """Gives the tests of a file to one worker, and those of some folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder in TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((at for at, long in enumerate(LONG) if item.nodeid.startswith(long)), len(LONG)))
 
 
 # A busy machine takes its time; how long something takes is for the benchmark.

@@ -2,36 +2,29 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from deploy.cli.clock import moment
 from deploy.local import ports
 from deploy.local.service import Service
-from deploy.local.system import System, settings
+from deploy.local.system import settings
 from tests.system.people import People
 from tests.system.tills import Tills, adjustment, sale
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 FIELDS = {"email": "a@example.org", "phone": "+49301234567", "birthday": "1980-03-19", "address": "Street 1"}
 MARCH = "2011-03-01T10:00:00Z"
 AFTER_MARCH = "2011-03-16T10:00:00Z"  # when what was bought in MARCH is available
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tills(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tills]:
-    folder = tmp_path_factory.mktemp("ledger") / "up"
-    async with (
-        System.start(folder, names=("profile", "turnover", "ledger")) as system,
-        People.of(system) as people,
-    ):
-        yield Tills(people)
+@pytest.fixture
+def tills(people: People) -> Tills:
+    return Tills(people)
 
 
 async def test_points_of_a_purchase_are_pending_and_the_clock_makes_them_available(tills: Tills) -> None:

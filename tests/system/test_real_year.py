@@ -152,7 +152,8 @@ async def _taken(system: System, consumer: AIOKafkaConsumer) -> None:
         for source, name in zip((PURCHASES, events_topic("turnover")), SERVICES, strict=True):
             ends = await _ends(consumer, source)
             await until(partial(_has_read, mongo, name, source, ends), f"{name} to take all of {source}", 200)
-            await until(partial(_published, mongo, name, consumer), f"{name} to publish its log", 60)
+            logged = await _logged(mongo, name)
+            await until(partial(_published, consumer, name, logged), f"{name} to publish its log", 60)
 
 
 async def _has_read(mongo: AsyncMongoClient[Any], name: str, topic: str, ends: Mapping[int, int]) -> bool:
@@ -160,12 +161,15 @@ async def _has_read(mongo: AsyncMongoClient[Any], name: str, topic: str, ends: M
     return all(found.get(number) == end for number, end in ends.items())
 
 
-async def _published(mongo: AsyncMongoClient[Any], name: str, consumer: AIOKafkaConsumer) -> bool:
-    newest = mongo[name]["log"].aggregate(
-        [{"$unwind": "$entries"}, {"$match": {"entries.event": {"$exists": True}}}, {"$count": "n"}]
-    )
-    logged = [each["n"] async for each in await newest]
-    return sum((await _ends(consumer, events_topic(name))).values()) == (logged[0] if logged else 0)
+async def _logged(mongo: AsyncMongoClient[Any], name: str) -> int:
+    """How many events a service has logged."""
+    steps = [{"$unwind": "$entries"}, {"$match": {"entries.event": {"$exists": True}}}, {"$count": "n"}]
+    found = [each["n"] async for each in await mongo[name]["log"].aggregate(steps)]
+    return found[0] if found else 0
+
+
+async def _published(consumer: AIOKafkaConsumer, name: str, logged: int) -> bool:
+    return sum((await _ends(consumer, events_topic(name))).values()) == logged
 
 
 async def _views(system: System) -> dict[str, dict[str, Any]]:
