@@ -324,6 +324,6 @@ def test_ten_thousand_steps_of_anything() -> None:
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(3600)
-def test_half_a_million_steps_of_anything() -> None:
-    assert _run(5_000, 110) >= 500_000
+@pytest.mark.timeout(1800)
+def test_a_hundred_thousand_steps_of_anything() -> None:
+    assert _run(1_250, 110) >= 100_000

@@ -2,18 +2,18 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from deploy.local.stack import Stack
 from tests.portal.stand import Stand, standing
 
 
-@pytest.fixture
-async def stand(stack: Stack, tmp_path: Path) -> AsyncIterator[Stand]:
-    """A portal for one test; its database is shared, so each takes customers of its own."""
-    async with standing(tmp_path, stack) as found:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stand(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
+    """A portal for all tests; each takes customers of its own."""
+    async with standing(tmp_path_factory.mktemp("stand"), stack) as found:
         yield found
 
 

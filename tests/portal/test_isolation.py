@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from deploy.local.stack import Stack
 from tests.portal import samples
 from tests.portal.profile import played
@@ -11,6 +13,8 @@ from tests.portal.stand import Stand, bearer
 from tests.portal.stand import standing as portal
 from tests.portal.test_pages import Heard, later
 from tests.portal.world import Customer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_what_one_customer_has_cached_is_never_another_ones(stand: Stand, name: str) -> None:

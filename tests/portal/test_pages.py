@@ -14,6 +14,8 @@ from tests.portal.samples import sale, standing
 from tests.portal.stand import Stand, bearer
 from tests.portal.world import Customer
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 PAGES = ("/my-bonus", "/my-bonus/history", "/my-bonus/card")
 FORMS = ("/my-bonus/profile", "/my-bonus/reminders", "/my-bonus/consents", "/my-bonus/data", "/my-bonus/card")
 

@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from services.portal.sessions import LIFETIME, SESSIONS, Sessions, Signed
 from tests.portal.stand import Stand
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def signed(customer_id: str) -> Signed:

@@ -12,6 +12,8 @@ from services.portal.sessions import Sessions, Signed
 from tests.portal import samples
 from tests.portal.stand import Stand, bearer, link
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 async def test_a_page_sends_to_sign_in_and_comes_back(stand: Stand, name: str) -> None:
     await stand.keep(samples.fresh(name))
