@@ -10,6 +10,10 @@ PACKAGES := .venv/.ready
 FRONTEND := services/portal/frontend
 ASSETS := $(FRONTEND)/node_modules/.package-lock.json
 READY := $(PACKAGES) $(ASSETS)
+# A hundred processes start while the tests run: what is compiled is kept for all of them, also where the environment
+# forbids Python to write. Not beside the source, so that nothing lies about there.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+unexport PYTHONDONTWRITEBYTECODE
 LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
 
 .PHONY: help setup run demo up down test check-types check-rest bench chaos lock

@@ -56,10 +56,11 @@ class Cluster:
 
     async def run(self, *command: str, env: Mapping[str, str], cwd: Path = ROOT) -> str:
         """Run a Python command with that environment alone; what it printed. Fails as it does."""
+        compiled = {"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,
-            env={"PATH": os.environ["PATH"], **env},
+            env={"PATH": os.environ["PATH"], **compiled, **env},
             cwd=cwd,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -58,7 +58,8 @@ def test_what_it_copies_is_enough_to_start(tmp_path: Path, stage: str, module: s
             shutil.copy(ROOT / path, tmp_path / path)
 
     where = f"import {module} as m; print(m.__file__)"
-    done = subprocess.run([sys.executable, "-c", where], cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-B", "-c", where]  # the copy is not compiled for later: there is none
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_relative_to(tmp_path)

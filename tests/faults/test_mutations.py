@@ -79,6 +79,6 @@ def _copy(folder: Path) -> Path:
 def _run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     """Run those tests that are not marked `chaos` there: the folder one is in comes before what is installed."""
     names = [f"tests/faults/{test}" for test in tests]
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "not chaos", "-p", "no:cacheprovider", *names]
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-m", "not chaos", "-p", "no:cacheprovider", *names]
     options = [f"--basetemp={copy.parent / 'temp'}"]
     return subprocess.run([*command, *options], cwd=copy, capture_output=True, text=True, check=False, timeout=280)
