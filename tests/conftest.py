@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.stack import Stack
+from deploy.local.system import System
 
 # Where the run keeps its stack; inherited by xdist's workers.
 FOLDER = "TEST_STACK_FOLDER"
@@ -27,17 +29,19 @@ RUN = Path(__file__).parents[1] / ".run" / "tests"
 LONG = tuple(
     f"tests/{folder}/" for folder in ("system", "portal/browser", "local", "faults", "notifier/delivery", "bench")
 )
-# The files of these folders share servers that take long to start.
-TOGETHER = ("tests/portal/browser", "tests/system")
+# What begins like this shares a system, which takes long to start; anything else is by its file.
+SHARING = {
+    "tests/system/test_personal_data.py": "the whole system",
+    "tests/portal/browser/": "the whole system",
+    "tests/system/": "profile, turnover and ledger",
+}
 
 
 class Scheduling(LoadFileScheduling):
-    """Gives the tests of a file to one worker, and those of some folders."""
+    """Gives the tests of a file to one worker, and those that share a system."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        folder = file.rpartition("/")[0]
-        return folder if folder in TOGETHER else file
+        return next((name for start, name in SHARING.items() if nodeid.startswith(start)), nodeid.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
@@ -83,6 +87,13 @@ def stack() -> Stack:
             if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False).returncode:
                 pytest.fail("the local stack did not start; its output is above", pytrace=False)
     return Stack.attach(folder / "stack")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def whole_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """All services; use customers of your own. Its clock is that of the wall."""
+    async with System.start(tmp_path_factory.mktemp("whole") / "up") as system:
+        yield system
 
 
 FreshStack = Callable[..., Coroutine[Any, Any, Stack]]

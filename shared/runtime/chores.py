@@ -121,8 +121,7 @@ class Chores:
     def _stuck(self, owned: Owned, error: Exception) -> None:
         """A tick that the rules choke on is a bug: the clock of this partition waits, the rest goes on."""
         owned.settling = None
-        self._health.blocked[f"{CLOCK}/{owned.number}"] = f"rules raised {type(error).__name__}"
-        metrics.BLOCKED.set(len(self._health.blocked))
+        self._health.block(CLOCK, owned.number, f"rules raised {type(error).__name__}")
         log.error("a tick cannot be settled", partition=owned.number, exc_info=error)
 
     async def _pages(self, owned: Owned, **more: Any) -> list[Document]:

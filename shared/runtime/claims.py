@@ -102,8 +102,7 @@ class Claims:
         """What is there cannot be taken now: its partition waits for an operator, nothing is skipped."""
         self.pause(place)
         self.owned[place.partition].next[place.topic] = offset
-        self._health.blocked[f"{place.topic}/{place.partition}"] = reason
-        metrics.BLOCKED.set(len(self._health.blocked))
+        self._health.block(place.topic, place.partition, reason)
         log.error("a partition waits", topic=place.topic, partition=place.partition, offset=offset, reason=reason)
 
     async def drop_all(self) -> None:
@@ -141,9 +140,7 @@ class Claims:
     def _drop(self, number: int) -> None:
         del self.owned[number]
         self._loader.drop(number)
-        for place in [place for place in self._health.blocked if place.endswith(f"/{number}")]:
-            del self._health.blocked[place]
-        metrics.BLOCKED.set(len(self._health.blocked))
+        self._health.unblock(number)
         for topic in self._topics:
             self.pause(TopicPartition(topic, number))
 

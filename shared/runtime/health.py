@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared import log as logs
+from shared.runtime import metrics
 
 log = logs.get("health")
 STUCK: Final = 60.0  # seconds without a turn of the loop; then only a new process helps
@@ -36,6 +37,17 @@ class Health:
     def turned(self) -> None:
         """The loop is alive."""
         self.turned_at = time.monotonic()
+
+    def block(self, topic: str, partition: int, reason: str) -> None:
+        """A partition waits for somebody to look at it."""
+        self.blocked[f"{topic}/{partition}"] = reason
+        metrics.BLOCKED.set(len(self.blocked))
+
+    def unblock(self, partition: int) -> None:
+        """This process has nothing to do any more with what waited on a partition number."""
+        for place in [place for place in self.blocked if place.endswith(f"/{partition}")]:
+            del self.blocked[place]
+        metrics.BLOCKED.set(len(self.blocked))
 
     def live(self) -> tuple[bool, Mapping[str, Any]]:
         """No: only a new process helps."""

@@ -10,6 +10,7 @@ import pytest
 from tests.bench.figures import ONE, PLAIN, RAW, TWO
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(300)
 def test_a_quick_run_measures_every_loop_and_writes_down_what_it_found(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"

@@ -166,6 +166,7 @@ async def test_a_stack_comes_back_with_its_data_after_its_owner_was_killed(
         assert await client.turnover.log.find_one({"_id": "kept"})
 
 
+@pytest.mark.chaos
 async def test_a_server_that_is_killed_can_be_started_again(fresh_stack: FreshStack) -> None:
     stack = await fresh_stack()
     await send(stack, "pos", "pos.purchases")

@@ -211,7 +211,7 @@ async def test_two_tills_that_ask_for_the_last_points_at_the_same_moment_never_b
     try:
         await second.ready()
         await first.ready()
-        rivals = (_rivals(tills, f"g-{number}", 25, (first.url, second.url), outcomes) for number in range(40))
+        rivals = (_rivals(tills, f"g-{number}", 10, (first.url, second.url), outcomes) for number in range(100))
         await asyncio.gather(*rivals)
     finally:
         supervisor.cancel()

@@ -27,19 +27,20 @@ from shared.sealing import Sealer, UnsealError
 from tests.faults.waiting import until
 from tests.system.people import PARTITIONS, Json, People, ago, upserted
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 CONSENT = {"programme": {"granted": True, "text": "2026-1"}}
 PATHS = (*(f"fields.{name}" for name in ("email", "phone", "birthday", "address")), "name", "channels.push")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def people(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
-    folder = tmp_path_factory.mktemp("personal") / "up"
-    async with System.start(folder) as system, People.of(system) as people:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def people(whole_system: System) -> AsyncIterator[People]:
+    async with People.of(whole_system) as people:
         # A rotation of the master key waits as long as the longest transaction, twice.
-        await people.mongo.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 1})
+        longest = {"setParameter": 1, "transactionLifetimeLimitSeconds": 1}
+        before = (await people.mongo.admin.command(longest))["was"]
         yield people
+        await people.mongo.admin.command(longest | {"transactionLifetimeLimitSeconds": before})
 
 
 @dataclass(frozen=True)

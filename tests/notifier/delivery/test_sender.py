@@ -142,7 +142,7 @@ async def test_what_was_withdrawn_after_it_was_read_is_not_taken(stand: Stand) -
     assert not await outbox.begin(seen, 1)
 
 
-@pytest.mark.parametrize("at_once", [1, AT_ONCE])
+@pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.chaos), AT_ONCE])
 async def test_an_hour_without_a_mail_server_loses_nothing_and_keeps_the_order(
     stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:

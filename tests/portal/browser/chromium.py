@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-# Debian's runs as root only so, and asks its maker's servers for news by itself.
+# Debian's runs as root only so, and asks its maker's servers for news by itself. No GPU: nobody looks.
 OPTIONS = [
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-quic",
     "--disable-sync",
+    "--disable-gpu",
+    "--in-process-gpu",
 ]
 # The distribution's first: Playwright's own comes from one address, which a closed network does not reach.
 INSTALL = (

@@ -1,4 +1,4 @@
-"""One system and one browser for all tests of this folder."""
+"""One browser for all tests of this folder."""
 
 from collections.abc import AsyncIterator
 
@@ -15,9 +15,9 @@ from tests.portal.stand import Stand, standing
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+async def shop(whole_system: System) -> AsyncIterator[Shop]:
     """The whole system, and what the outside world sends to it."""
-    async with System.start(tmp_path_factory.mktemp("shop") / "up") as system, Shop.open(system) as found:
+    async with Shop.open(whole_system) as found:
         yield found
 
 

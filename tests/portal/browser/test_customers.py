@@ -37,7 +37,7 @@ WORDS = {
     },
 }
 SMALL, LARGE = (320, 640), (1280, 900)
-# Each language, and both sizes; every pair of them only where there is time, in `make chaos`.
+# Both sizes; every pair of language and size only where there is time, in `make chaos`.
 SIGHTS = pytest.mark.parametrize(
     ("language", "size"),
     [
