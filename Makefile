@@ -70,7 +70,7 @@ check-rest:
 bench: $(READY) ## measure, print a table, write .run/bench.json
 	@$(BIN)/python -m tests.bench
 
-chaos: $(READY) ## the fault tests
+chaos: $(READY) ## all fault tests, and what else takes long
 	@$(BIN)/pytest -m chaos
 
 lock: $(READY) ## resolve the dependencies anew

@@ -19,6 +19,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.stack import Stack
 from deploy.local.system import System
+from tests.faults.stack import own
 
 # Where the run keeps its stack; inherited by xdist's workers.
 FOLDER = "TEST_STACK_FOLDER"
@@ -29,16 +30,18 @@ RUN = Path(__file__).parents[1] / ".run" / "tests"
 LONG = tuple(
     f"tests/{folder}/" for folder in ("system", "portal/browser", "local", "faults", "notifier/delivery", "bench")
 )
-# What begins like this shares a system, which takes long to start; anything else is by its file.
+# What begins like this shares servers, which take long to start; anything else is by its file.
 SHARING = {
     "tests/system/test_personal_data.py": "the whole system",
     "tests/portal/browser/": "the whole system",
     "tests/system/": "profile, turnover and ledger",
+    "tests/faults/": "servers to kill on",
+    "tests/notifier/delivery/test_crashes.py": "servers to kill on",
 }
 
 
 class Scheduling(LoadFileScheduling):
-    """Gives the tests of a file to one worker, and those that share a system."""
+    """Gives the tests of a file to one worker, and those that share servers."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((name for start, name in SHARING.items() if nodeid.startswith(start)), nodeid.partition("::")[0])
@@ -94,6 +97,13 @@ async def whole_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     """All services; use customers of your own. Its clock is that of the wall."""
     async with System.start(tmp_path_factory.mktemp("whole") / "up") as system:
         yield system
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Servers that are children of this process, for whoever kills services, or servers; empty them before."""
+    async with own(tmp_path_factory.mktemp("own") / "stack") as stack:
+        yield stack
 
 
 FreshStack = Callable[..., Coroutine[Any, Any, Stack]]

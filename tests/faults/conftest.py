@@ -1,4 +1,4 @@
-"""A stack of their own for the fault tests, whose servers and services they may kill, and the worlds on it."""
+"""The worlds of the fault tests."""
 
 import logging
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -12,7 +12,6 @@ from deploy.local.stack import Stack
 from tests.faults.ledger import LEDGER
 from tests.faults.process import Nursery, nursery
 from tests.faults.profile import PROFILE
-from tests.faults.stack import own
 from tests.faults.subject import Subject
 from tests.faults.turnover import TURNOVER
 from tests.faults.world import World, opened
@@ -20,13 +19,6 @@ from tests.faults.world import World, opened
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of servers that a test has killed
 # The runtime is one: the other services are tried with what they use of it beside.
 SUBJECTS = [TURNOVER, *(pytest.param(each, marks=pytest.mark.chaos) for each in (PROFILE, LEDGER))]
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Servers that are children of this process."""
-    async with own(tmp_path_factory.mktemp("faults") / "stack") as stack:
-        yield stack
 
 
 @pytest.fixture(scope="session", params=SUBJECTS, ids=["turnover", "profile", "ledger"])

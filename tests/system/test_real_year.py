@@ -192,7 +192,8 @@ async def _states(system: System, rules: Any) -> dict[str, tuple[Any, int]]:
     codec, name = Codec(rules), rules.__name__.split(".")[1]
     async with AsyncMongoClient[Any](system.stack.mongo_url()) as mongo:
         stored = mongo[name]["log"].find({}, {"entries": 0}).sort("_id", 1)
-        return {each["_id"].split("/")[1]: (codec.load(each), each["version"]) async for each in stored}
+        newest = {each["_id"].split("/")[1]: each async for each in stored}
+    return {customer: (codec.load(each), each["version"]) for customer, each in newest.items()}
 
 
 def _compare(found: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Account]) -> None:

@@ -13,11 +13,11 @@ import pytest_asyncio
 
 from deploy.local.stack import Stack
 from tests.faults.process import Nursery, Process, nursery
-from tests.faults.stack import PARTITIONS, own
+from tests.faults.stack import PARTITIONS
 from tests.faults.waiting import until
 from tests.notifier.delivery.house import MODULE, House, house
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 chaos = pytest.mark.chaos
 
 # Where a process dies: how many mails there are in the end, and how many of them are counted as sent again.
@@ -33,21 +33,13 @@ POINTS = {
 HALF_WAY = [point for point, (_, counted) in POINTS.items() if counted]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Servers that nobody else uses."""
-    async with own(tmp_path_factory.mktemp("crashes") / "stack") as stack:
-        yield stack
-        await stack.kill()
-
-
 @pytest.fixture(scope="module")
 def its_nursery() -> Iterator[Nursery]:
     with nursery(MODULE) as found:
         yield found
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def the_house(own_stack: Stack, its_nursery: Nursery, tmp_path: Path) -> AsyncIterator[House]:
     async with house(own_stack, its_nursery, tmp_path) as made:
         yield made
