@@ -27,9 +27,7 @@ RUN = Path(__file__).parents[1] / ".run" / "tests"
 
 
 # What takes longest begins first, so that no worker is left with all of it; the rest is many files of some seconds.
-LONG = tuple(
-    f"tests/{folder}/" for folder in ("system", "portal/browser", "local", "faults", "notifier/delivery", "bench")
-)
+LONG = tuple(f"tests/{folder}/" for folder in ("system", "portal/browser", "local", "faults", "notifier/delivery"))
 # What begins like this shares servers, which take long to start; anything else is by its file.
 SHARING = {
     "tests/system/test_personal_data.py": "the whole system",
