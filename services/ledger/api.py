@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,9 +15,9 @@ from services.ledger.quotes import quote
 from services.ledger.state import State
 from shared.contracts.pos import PurchaseCompleted
 from shared.contracts.records import fault
-from shared.http.commands import ACCEPTED, Sending
+from shared.http.commands import ACCEPTED, Send
 from shared.http.problems import Problem, invalid
-from shared.http.reads import CustomerId, Head, IfNoneMatch, Page, Reader, listing, reply, unchanged
+from shared.http.reads import CustomerId, Head, IfNoneMatch, Paging, Reader, listing, reply, unchanged
 from shared.http.tokens import Principal, allow
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
@@ -27,7 +27,6 @@ Till = Annotated[Principal, allow("pos")]
 Staff = Annotated[Principal, allow("staff")]
 Operator = Annotated[Principal, allow("ops")]
 Asking = Annotated[Principal, allow("pos", "staff")]
-Send = Annotated[Sending, Depends()]
 BenefitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["free_delivery"])]
 RedemptionId = Annotated[str, Path(pattern=r"^[0-9]{2,4}-[0-9a-f]{32}$")]
 
@@ -61,7 +60,7 @@ def _reads(router: APIRouter, reader: Reader[State], programme: Callable[[], Pro
         request: Request,
         who: Caller,
         customer_id: CustomerId,
-        page: Annotated[Page, Depends()],
+        page: Paging,
         known: IfNoneMatch = None,
     ) -> Response:
         head = await reader.head(customer_id)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ from services.notifier.delivery.contacts import ProfileAway
 from services.notifier.delivery.links import Links, Wish
 from services.notifier.rules import State
 from shared.http.problems import Problem, unavailable
-from shared.http.reads import CustomerId, IfNoneMatch, Page, Reader, listing, reply
+from shared.http.reads import CustomerId, IfNoneMatch, Paging, Reader, listing, reply
 from shared.http.tokens import Principal, allow
 from shared.rulebook.programme import Programme
 
@@ -57,7 +57,7 @@ def routes_with(links: Links, switch_off: SwitchOff) -> Routes:
             request: Request,
             who: Caller,
             customer_id: CustomerId,
-            page: Annotated[Page, Depends()],
+            page: Paging,
             known: IfNoneMatch = None,
         ) -> Response:
             head = await reader.head(customer_id)

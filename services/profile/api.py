@@ -27,7 +27,7 @@ from services.profile.rules import State
 from services.profile.state import ADDRESSES, LOCALE, NAME, TIME_ZONE
 from services.profile.values import BadValueError, checked
 from shared.contracts.profile import ChannelName, Purpose
-from shared.http.commands import ACCEPTED, Sending
+from shared.http.commands import ACCEPTED, Send
 from shared.http.problems import Problem, invalid
 from shared.http.reads import STEP, CustomerId, Head, IfNoneMatch, Reader, reply, unchanged
 from shared.http.sealed import Sealers, opened
@@ -40,10 +40,9 @@ Writing = Annotated[Principal, allow("customer", "staff")]
 Switching = Annotated[Principal, allow("customer", "staff", "contacts")]
 Till = Annotated[Principal, allow("pos", "staff", "ops")]
 CardId = Annotated[str, Path(pattern=r"^[0-9]{2,4}-[0-9a-f]{32}$")]
-Send = Annotated[Sending, Depends()]
 
 
-def _sealers(request: Request) -> Sealers:
+async def _sealers(request: Request) -> Sealers:
     return request.app.state.sealers
 
 

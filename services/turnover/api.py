@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from services.turnover import views
 from services.turnover.rules import State
-from shared.http.reads import CustomerId, IfNoneMatch, Page, Reader, listing, reply, unchanged
+from shared.http.reads import CustomerId, IfNoneMatch, Paging, Reader, listing, reply, unchanged
 from shared.http.tokens import Principal, allow
 from shared.rulebook.programme import Programme
 
@@ -77,7 +77,7 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         request: Request,
         who: Caller,
         customer_id: CustomerId,
-        page: Annotated[Page, Depends()],
+        page: Paging,
         known: IfNoneMatch = None,
     ) -> Response:
         head = await reader.head(customer_id)

@@ -82,9 +82,9 @@ def command_id(place: int | str, sender: str, path: str, key: str | None) -> str
 
 
 class Sending:
-    """A dependency that turns a request into a command: `return await sending(who, "HoldPoints.v1", id, body)`."""
+    """Turns a request into a command: `return await sending(who, "HoldPoints.v1", id, body)`. Routes ask for `Send`."""
 
-    def __init__(self, request: Request, idempotency_key: IdempotencyKey = None) -> None:
+    def __init__(self, request: Request, idempotency_key: str | None) -> None:
         self._request, self._key = request, idempotency_key
         self._commands: Commands = request.app.state.commands
 
@@ -150,6 +150,14 @@ ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+async def _sending(request: Request, idempotency_key: IdempotencyKey = None) -> Sending:
+    return Sending(request, idempotency_key)
+
+
+# For a dependency that is no coroutine, such as a class, FastAPI changes to a thread and back.
+Send = Annotated[Sending, Depends(_sending)]
+
+
 def routes() -> APIRouter:
     """`/commands/{id}`, `/rebuild` and `/dead-letters/retry`."""
     router = APIRouter(tags=["operation"])
@@ -178,11 +186,11 @@ def routes() -> APIRouter:
         )
 
     @router.post("/rebuild", summary="State and views from the log", status_code=202, responses=ACCEPTED)
-    async def rebuild(who: Operator, sending: Annotated[Sending, Depends()], body: Rebuild | None = None) -> Response:
+    async def rebuild(who: Operator, sending: Send, body: Rebuild | None = None) -> Response:
         return await sending.to_all(who, "Rebuild.v1", (body or Rebuild()).model_dump())
 
     @router.post("/dead-letters/retry", summary="Try dead letters again", status_code=202, responses=ACCEPTED)
-    async def retry(who: Operator, sending: Annotated[Sending, Depends()]) -> Response:
+    async def retry(who: Operator, sending: Send) -> Response:
         return await sending.to_all(who, "RetryDeadLetters.v1", {})
 
     return router

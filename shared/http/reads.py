@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from msgspec import Struct
 
@@ -59,17 +59,22 @@ class Reader(Protocol[State]):
         ...
 
 
-class Page:
+class Page(Struct, frozen=True):
     """The part of a list that a request asks for; `position` is what `next` gave out."""
 
-    def __init__(
-        self,
-        cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> None:
-        """Raises `validation` for a cursor that is not ours."""
-        self.limit = limit
-        self.position = None if cursor is None else _decode(cursor)
+    position: tuple[int, int] | None
+    limit: int
+
+
+async def _page(
+    cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page:
+    """Raises `validation` for a cursor that is not ours."""
+    return Page(None if cursor is None else _decode(cursor), limit)
+
+
+Paging = Annotated[Page, Depends(_page)]
 
 
 def cursor(*position: int) -> str:

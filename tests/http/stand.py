@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet
 from pydantic import BaseModel, ConfigDict
 
 from shared.http.app import make_app
-from shared.http.commands import Answer, Sending, Stored
+from shared.http.commands import Answer, Send, Stored
 from shared.http.limits import Limits
 from shared.http.probes import Probes
-from shared.http.reads import CustomerId, Logged, Page, listing, reply
+from shared.http.reads import CustomerId, Logged, Paging, listing, reply
 from shared.http.tokens import Guard, Keys, Principal, allow
 from shared.mongo import Unavailable
 
@@ -157,7 +157,7 @@ class Service:
             request: Request,
             who: Annotated[Principal, caller],
             customer_id: CustomerId,
-            page: Annotated[Page, Depends()],
+            page: Paging,
         ) -> Response:
             return reply(request, self.log.version, await listing(self.log, customer_id, page, _odd))
 
@@ -166,7 +166,7 @@ class Service:
             who: Annotated[Principal, allow("customer", "staff")],
             customer_id: CustomerId,
             body: Change,
-            sending: Annotated[Sending, Depends()],
+            sending: Send,
         ) -> Response:
             return await sending(who, "ChangeThing.v1", customer_id, body.model_dump())
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel, Field, TypeAdapter
@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from shared.contracts.clock import Tick
 from shared.contracts.records import Cause, Fact, Record
 from shared.contracts.turnover import TurnoverRecorded, TurnoverReduced
-from shared.http.commands import Sending
+from shared.http.commands import Send
 from shared.http.reads import CustomerId, Reader
 from shared.http.tokens import Principal, allow
 from shared.rulebook.entry import Entry, Note
@@ -116,7 +116,7 @@ def routes(reader: Reader[State], _programme: object) -> APIRouter:
         who: Annotated[Principal, allow("staff")],
         customer_id: CustomerId,
         body: Body,
-        sending: Annotated[Sending, Depends()],
+        sending: Send,
     ) -> Response:
         return await sending(who, "Add.v1", customer_id, body.model_dump())
 
