@@ -42,7 +42,7 @@ Till = Annotated[Principal, allow("pos", "staff", "ops")]
 CardId = Annotated[str, Path(pattern=r"^[0-9]{2,4}-[0-9a-f]{32}$")]
 
 
-async def _sealers(request: Request) -> Sealers:
+async def _sealers(request: Request) -> Sealers:  # a coroutine for the reason that `Send` is one
     return request.app.state.sealers
 
 

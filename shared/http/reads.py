@@ -66,6 +66,7 @@ class Page(Struct, frozen=True):
     limit: int
 
 
+# A coroutine for the reason that `commands.Send` is one.
 async def _page(
     cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
