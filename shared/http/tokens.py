@@ -30,6 +30,7 @@ ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "RS256")
 LEEWAY: Final = 5  # seconds by which clocks may differ
 REFRESH: Final = 60.0  # seconds between two readings of the keys, whatever tokens arrive
 STALE: Final = 3600.0  # seconds after which the keys are read again, so that a revoked one goes
+REMEMBERED: Final = 1_000  # tokens, of at most 8 KB each, whose signature was checked
 LONGEST: Final = 8192  # characters of a token
 LARGEST: Final = 256 * 1024  # bytes of a JWKS
 
@@ -121,6 +122,7 @@ class Guard:
         """`issuer` and `audience`: what `iss` must be, and what `aud` must be or contain."""
         self._keys = keys
         self._limits = limits or Limits()
+        self._seen: dict[str, tuple[KeySet, dict[str, Any]]] = {}
         self._claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
             iss={"essential": True, "value": issuer},
@@ -141,11 +143,7 @@ class Guard:
 
     async def _check(self, token: str) -> Principal:
         try:
-            if len(token) > LONGEST:
-                raise ValueError("too long")
-            kid: Any = jws.extract_compact(token.encode()).headers().get("kid")
-            keys = await self._keys.find(kid if isinstance(kid, str) else None)
-            claims = jwt.decode(token, keys, ALGORITHMS).claims
+            claims = await self._signed(token)
             self._claims.validate(claims)
         except ExpiredTokenError:
             raise unauthenticated("The token has expired", "invalid_token") from None
@@ -153,6 +151,24 @@ class Guard:
             raise unauthenticated("The token is not valid here", "invalid_token") from None
         scope = claims.get("scope")
         return Principal(claims["sub"], frozenset(scope.split() if isinstance(scope, str) else ()))
+
+    async def _signed(self, token: str) -> dict[str, Any]:
+        """What a token says that one of the keys has signed.
+
+        A till sends the same token with every request: its signature is checked once for each reading of the keys.
+        """
+        keys, claims = self._seen.get(token, (None, None))
+        if claims is not None and keys is await self._keys.find(None):
+            return claims
+        if len(token) > LONGEST:
+            raise ValueError("too long")
+        kid: Any = jws.extract_compact(token.encode()).headers().get("kid")
+        keys = await self._keys.find(kid if isinstance(kid, str) else None)
+        claims = jwt.decode(token, keys, ALGORITHMS).claims
+        if len(self._seen) >= REMEMBERED:
+            self._seen.clear()
+        self._seen[token] = keys, claims
+        return claims
 
 
 def unauthenticated(detail: str, error: str | None = None) -> Problem:
