@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +17,7 @@ from shared.runtime.inbox import Raw
 BATCH: Final = 2_000  # records
 BACKLOG: Final = 400  # records in a batch, from which on the loop's stages overlap
 POLL_MS: Final = 200
-FRESH_MS: Final = 5  # for what has come while the batch before was under way
+FRESH_MS: Final = 50  # at most for what has come while the batch before was under way
 
 Fetched = tuple[TopicPartition, Sequence[Raw]]
 
@@ -27,6 +28,7 @@ class Intake:
     def __init__(self, consumer: AIOKafkaConsumer, claims: Claims) -> None:
         self._consumer, self._claims = consumer, claims
         self._careful: set[TopicPartition] = set()  # are read one by one
+        self._fetched_at = time.monotonic()
 
     async def fetch(self, *, overlapping: bool, busy: bool) -> list[Fetched]:
         """What is there: in a backlog, when stages are `overlapping`, a quota from each partition.
@@ -42,14 +44,18 @@ class Intake:
         elif flowing:
             fetched = await self._get(BATCH, *flowing)
             if fetched and sum(len(records) for _, records in fetched) < BACKLOG:
-                # The client fetches no more while it holds what nobody has taken: so this came long before.
-                fresh = await self._get(BATCH, *flowing, timeout_ms=FRESH_MS)
+                # The client fetches no more while it holds what nobody has taken: so this came when the batch before
+                # had just begun, and what came since waits at the broker. Nothing may have: then we wait no longer than
+                # that batch took.
+                took = int((time.monotonic() - self._fetched_at) * 1000)
+                fresh = await self._get(BATCH, *flowing, timeout_ms=min(took, FRESH_MS))
                 fetched = [] if careful else _joined(fetched, fresh)  # all is read again where a header is unreadable
         if not fetched:
             if flowing and not busy:
                 fetched = await self._get(1 if careful else BATCH, *flowing, timeout_ms=POLL_MS)
             elif not flowing:
                 await asyncio.sleep(POLL_MS / 1000 / 4)
+        self._fetched_at = time.monotonic()
         return fetched
 
     async def _get(self, most: int, *places: TopicPartition, timeout_ms: int = 0) -> list[Fetched]:
