@@ -11,12 +11,12 @@ import pytest_asyncio
 from pymongo.errors import AutoReconnect, NotPrimaryError
 
 from deploy.local.servers import Server
-from deploy.local.stack import Stack
 from shared.settings import PREFIX
 from tests.faults.launch import Fault
 from tests.faults.limits import TIGHT
 from tests.faults.process import Nursery
 from tests.faults.proxy import proxy
+from tests.faults.stack import PARTITIONS, passing
 from tests.faults.subject import Sent, Subject
 from tests.faults.waiting import until
 from tests.faults.world import World, opened
@@ -118,7 +118,7 @@ async def _stream(world: World, records: Sequence[Sent]) -> None:
 async def three(subject: Subject, its_nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
     """A world whose MongoDB has three members."""
     async with (
-        Stack.start(tmp_path / "stack", partitions=4, mongo_nodes=3) as stack,
+        passing(tmp_path / "stack", partitions=PARTITIONS, mongo_nodes=3) as stack,
         opened(subject, stack, its_nursery, tmp_path) as found,
     ):
         yield found
