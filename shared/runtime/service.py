@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -49,7 +51,8 @@ from shared.settings import Settings, load
 log = logs.get("service")
 SESSION_MS: Final = 10_000
 HEARTBEAT_MS: Final = 3_000
-STOP_SECONDS: Final = 11  # for what is under way; with HTTP and Kafka's goodbye it makes fifteen
+STOP_SECONDS: Final = 11  # for what is under way; with two times the next it makes fifteen
+GOODBYE_SECONDS: Final = 2  # for what is beside the loop, and then for Kafka
 Routes = Callable[[Reader[Any], Callable[[], Programme]], APIRouter]
 
 
@@ -87,21 +90,27 @@ async def _main(service: Service, routes: Routes, settings: Settings, beside: Be
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await _serve(service, routes, settings, beside, stop)
+        clean = await _serve(service, routes, settings, beside, stop)
     except (MissingRecordsError, CorruptError, StalledError, GoneError) as error:
         log.critical("the service stops", reason=str(error))
         raise SystemExit(f"{service.name}: {error}") from None
+    if not clean:
+        # A thread still waits for a server that does not answer, and Python waits for all threads before it ends.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 async def _serve(
     service: Service, routes: Routes, settings: Settings, beside: Beside | None, stop: asyncio.Event
-) -> None:
+) -> bool:
+    """Until it is stopped; whether all that was under way has ended."""
     check = guard(settings)
     socket = listen(settings.http_host, settings.http_port)
     options = settings.aiokafka()
     partitions = await _partitions(service, options, stop)
     if partitions is None:
-        return
+        return True
     mongo = Mongo(settings.mongo_url.get_secret_value(), service.name)
     await _warn_of_lifetime(mongo)
     codec = Codec(service.rules)
@@ -126,6 +135,7 @@ async def _serve(
     )
     http = asyncio.create_task(serve(app, socket, stop))
     broker: KafkaBroker | None = None
+    clean = True
     try:
         await publisher.start()
         await commands.start()
@@ -136,7 +146,7 @@ async def _serve(
             await asyncio.sleep(0.1)
         health.programme = programmes.current is not None
         if stop.is_set():
-            return
+            return True
         listener = Listener()
         broker, consumer = await _consumer(service, settings, listener)
         inbox = Inbox(service)
@@ -174,18 +184,28 @@ async def _serve(
             async with asyncio.timeout(STOP_SECONDS):
                 await running
         except TimeoutError:
+            clean = False
             log.warning("stopped in the middle of an outage; the next owner goes on")
         stop.set()
-        await asyncio.gather(*(task for task in tasks if not task.cancelled()))
+        ended, late = await asyncio.wait(tasks, timeout=GOODBYE_SECONDS)
+        for task in late - {http}:
+            clean = False
+            task.cancel()
+        await asyncio.gather(*(task for task in ended if not task.cancelled()))
     finally:
         stop.set()
         await http
-        if broker is not None:
-            await broker.stop()
-        await programmes.stop()
-        await commands.stop()
-        await publisher.stop()
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                if broker is not None:
+                    await broker.stop()
+                await programmes.stop()
+                await commands.stop()
+                await publisher.stop()
+        except TimeoutError:
+            log.warning("Kafka does not hear our goodbye; it will miss us when the session is over")
         await mongo.close()
+    return clean
 
 
 async def _consumer(service: Service, settings: Settings, listener: Listener) -> tuple[KafkaBroker, AIOKafkaConsumer]:

@@ -32,18 +32,23 @@ async def test_a_process_under_load_stops_in_time_and_the_next_one_goes_on(world
 
 
 @chaos
+@pytest.mark.parametrize("how", ["dies", "hangs"])
 @pytest.mark.parametrize("which", ["brokers", "mongod"])
-async def test_a_process_stops_in_time_while_a_server_is_away(world: World, which: str) -> None:
+async def test_a_process_stops_in_time_while_a_server_is_away(world: World, which: str, how: str) -> None:
     till = world.subject.traffic("alone")
     process = world.process(Fault(limits=SMALL))
     await process.ready()
     server = getattr(world.stack, which)[0]
     await world.send(till.next(200))
-    await server.kill()
+    if how == "dies":
+        await server.kill()
+    else:
+        server.freeze()
     try:
         process.signal(signal.SIGTERM)
         await process.ended(STOP_WITHIN)
     finally:
+        server.thaw()
         server.start()
         await world.stack.ready()
     await world.holds()
