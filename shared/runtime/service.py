@@ -51,8 +51,8 @@ from shared.settings import Settings, load
 log = logs.get("service")
 SESSION_MS: Final = 10_000
 HEARTBEAT_MS: Final = 3_000
-STOP_SECONDS: Final = 11  # for what is under way; with two times the next it makes fifteen
-GOODBYE_SECONDS: Final = 2  # for what is beside the loop, and then for Kafka
+STOP_SECONDS: Final = 11  # for what is under way; with twice the next it stays below fifteen
+GOODBYE_SECONDS: Final = 1.5  # more for what is beside the loop, and then for Kafka
 Routes = Callable[[Reader[Any], Callable[[], Programme]], APIRouter]
 
 
@@ -180,14 +180,16 @@ async def _serve(
             tasks.append(asyncio.create_task(beside(ground)))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         loop.stop()
+        until = asyncio.get_running_loop().time() + STOP_SECONDS
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout_at(until):
                 await running
         except TimeoutError:
             clean = False
             log.warning("stopped in the middle of an outage; the next owner goes on")
         stop.set()
-        ended, late = await asyncio.wait(tasks, timeout=GOODBYE_SECONDS)
+        left = until + GOODBYE_SECONDS - asyncio.get_running_loop().time()
+        ended, late = await asyncio.wait(tasks, timeout=max(0, left))
         for task in late - {http}:
             clean = False
             task.cancel()
