@@ -26,20 +26,16 @@ ROUTERS = {
 
 @pytest.mark.parametrize("name", ROUTERS)
 def test_every_route_and_whatever_it_depends_on_is_a_coroutine(name: str):
-    called = [call for route in iter_route_contexts(ROUTERS[name].routes) for call in calls(route)]
+    routes = [route for route in iter_route_contexts(ROUTERS[name].routes) if hasattr(route, "dependant")]
+    called = [call for route in routes for call in calls(route.dependant)]
     assert called
     assert [call for call in called if not is_coroutine(call)] == []
 
 
-def calls(route: Any) -> Iterator[Any]:
-    dependant: Dependant | None = getattr(route, "dependant", None)
-    return iter(()) if dependant is None else depended(dependant)
-
-
-def depended(dependant: Dependant) -> Iterator[Any]:
+def calls(dependant: Dependant) -> Iterator[Any]:
     yield dependant.call
     for each in dependant.dependencies:
-        yield from depended(each)
+        yield from calls(each)
 
 
 def is_coroutine(call: Any) -> bool:

@@ -19,6 +19,7 @@ from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
+from tests.faults.stack import passing
 from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -61,7 +62,7 @@ class Counting:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def counting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Counting]:
     # A stack of its own: an event of turnover that another test made up would stop a partition.
-    async with Stack.start(tmp_path_factory.mktemp("counting") / "stack") as stack, _running(stack) as found:
+    async with passing(tmp_path_factory.mktemp("counting") / "stack") as stack, _running(stack) as found:
         yield found
 
 
