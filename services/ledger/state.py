@@ -24,7 +24,7 @@ from shared.rulebook.entry import Entry, Note
 from shared.rulebook.memory import Memory
 
 
-class State(Struct, frozen=True, omit_defaults=True):
+class State(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is known of a customer.
 
     `clock`: the time of their newest purchase or return that was heard of; `None`: of none yet. `erased`: erasure was
@@ -38,7 +38,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     memory: Memory = Memory()
 
 
-class Memo(Struct, frozen=True, omit_defaults=True):
+class Memo(Struct, frozen=True, gc=False, omit_defaults=True):
     """What an entry of the log says beside its event.
 
     `items`: what the memory keeps from now on, by key. `clock`: of the purchase or return that led here, if it is the

@@ -16,14 +16,14 @@ _BLANK_LINES: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
 _BREAKS: Final = re.compile(r"[ \x00-\x1f\x7f-\x9f\u2028\u2029]+")  # but not the spaces that keep numbers together
 
 
-class Brand(Struct, frozen=True):
+class Brand(Struct, frozen=True, gc=False):
     """Who sends: the name that customers know, and the postal address that law asks for in mail."""
 
     name: str
     address: str | None = None
 
 
-class Rendered(Struct, frozen=True, kw_only=True):
+class Rendered(Struct, frozen=True, gc=False, kw_only=True):
     """A message in one language, without an address. Holds personal data: it is not to be stored, nor shown in logs.
 
     `subject`, `short`: one line each; the title and text where there is little room. `text` and `html` say the same;

@@ -14,7 +14,7 @@ from shared.rulebook.entry import Entry, Note
 from shared.rulebook.memory import Memory
 
 
-class Preferences(Struct, frozen=True):
+class Preferences(Struct, frozen=True, gc=False):
     """How a customer wants to be spoken to. `known`: channels with an address. `on`: those that are switched on.
 
     `consent`: to messages of the programme.
@@ -28,14 +28,14 @@ class Preferences(Struct, frozen=True):
     consent: bool
 
 
-class Completion(Struct, frozen=True):
+class Completion(Struct, frozen=True, gc=False):
     """What a profile lacks; complete where nothing is missing."""
 
     percent: int
     missing: tuple[MissingField, ...]
 
 
-class Message(Struct, frozen=True, omit_defaults=True):
+class Message(Struct, frozen=True, gc=False, omit_defaults=True):
     """A message to one channel that is not sent yet.
 
     `key`: what makes its id, with template and channel. `cause`: type and id of the event. `at`: its business time.
@@ -58,14 +58,14 @@ class Message(Struct, frozen=True, omit_defaults=True):
     due: datetime | None = None
 
 
-class Recalled(Struct, frozen=True, omit_defaults=True):
+class Recalled(Struct, frozen=True, gc=False, omit_defaults=True):
     """A queued message that was withdrawn, and that may be on its way for all that. `instead`: what is true then."""
 
     id: str
     instead: Message | None = None
 
 
-class Slot(Struct, frozen=True, omit_defaults=True):
+class Slot(Struct, frozen=True, gc=False, omit_defaults=True):
     """One template in one channel: one message is queued at most, the others wait behind it.
 
     `day`: the local day on which the last was sent. `told`: what that said.
@@ -78,7 +78,7 @@ class Slot(Struct, frozen=True, omit_defaults=True):
     recalled: Recalled | None = None
 
 
-class State(Struct, frozen=True, omit_defaults=True):
+class State(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is known of a customer.
 
     `clock`: the newest business time of a purchase, a return or a movement of points that led to anything.
@@ -98,7 +98,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     memory: Memory = Memory()
 
 
-class Memo(Struct, frozen=True, omit_defaults=True):
+class Memo(Struct, frozen=True, gc=False, omit_defaults=True):
     """The parts of the state that an entry replaces; of `slots`, those that are named."""
 
     clock: datetime | UnsetType = UNSET

@@ -19,7 +19,7 @@ AnyFact = profile.ProfileFact | turnover.TurnoverFact | ledger.LedgerFact | Noti
 S = TypeVar("S", bound=Struct)
 
 
-class Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True, gc=False):
     """As `shared.contracts.turnover.Standing`, in minor units of the programme's currency."""
 
     year: int
@@ -31,7 +31,7 @@ class Standing(Struct, frozen=True):
     to_keep_minor: int
 
 
-class Totals(Struct, frozen=True):
+class Totals(Struct, frozen=True, gc=False):
     """Points, as the ledger counts them."""
 
     pending: int = 0
@@ -40,7 +40,7 @@ class Totals(Struct, frozen=True):
     owed: int = 0
 
 
-class Lot(Struct, frozen=True, array_like=True):
+class Lot(Struct, frozen=True, gc=False, array_like=True):
     """Points that come and go together. `pending`: they come at `available_at`. `last_day`: the last to use them."""
 
     remaining: int
@@ -49,14 +49,14 @@ class Lot(Struct, frozen=True, array_like=True):
     pending: bool
 
 
-class Missing(Struct, frozen=True):
+class Missing(Struct, frozen=True, gc=False):
     """A field that is not filled, and the benefits that require it."""
 
     field: str
     unlocks: tuple[str, ...]
 
 
-class Completion(Struct, frozen=True):
+class Completion(Struct, frozen=True, gc=False):
     """How complete the profile is. `filled`, `missing`: fields of the programme."""
 
     percent: int
@@ -65,14 +65,14 @@ class Completion(Struct, frozen=True):
     missing: tuple[Missing, ...]
 
 
-class Reason(Struct, frozen=True, array_like=True):
+class Reason(Struct, frozen=True, gc=False, array_like=True):
     """Why a benefit is locked: `kind` is `field`, `tier`, or `profile` (then without `id`)."""
 
     kind: str
     id: str | None = None
 
 
-class Benefit(Struct, frozen=True):
+class Benefit(Struct, frozen=True, gc=False):
     """A benefit as it stands. `status`: `locked`, `available`, `used` or `revoked`; `since`: when that came about."""
 
     kind: str
@@ -84,7 +84,7 @@ class Benefit(Struct, frozen=True):
     valid_until: datetime | None = None
 
 
-class Preferences(Struct, frozen=True):
+class Preferences(Struct, frozen=True, gc=False):
     """How the customer wants to be spoken to, and what they consent to."""
 
     locale: str
@@ -93,14 +93,14 @@ class Preferences(Struct, frozen=True):
     consents: dict[str, bool]
 
 
-class Month(Struct, frozen=True, array_like=True):
+class Month(Struct, frozen=True, gc=False, array_like=True):
     """A calendar month: turnover in minor units, returns taken off, and points earned, those of returns taken off."""
 
     turnover_minor: int = 0
     points: int = 0
 
 
-class Account(Struct, frozen=True, omit_defaults=True):
+class Account(Struct, frozen=True, gc=False, omit_defaults=True):
     """All that the page shows, but for the history.
 
     `version` counts the facts in it; `seen`: the newest version of each service's. `clock`: the newest business time.

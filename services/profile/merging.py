@@ -31,7 +31,7 @@ Fault = tuple[str, str]
 Value = tuple[str, str, str | None]  # its path, its kind, and the text
 
 
-class Scene(Struct, frozen=True):
+class Scene(Struct, frozen=True, gc=False):
     """What values are checked and sealed with. `today`: the customer's now, as a day of the programme."""
 
     version: Version
@@ -39,7 +39,7 @@ class Scene(Struct, frozen=True):
     sealer: Sealer
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """What is new to a state. `faults`: paths that are refused, and why. `birthday`: in clear, for this decision."""
 
     memo: Memo

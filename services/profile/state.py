@@ -35,7 +35,7 @@ PURPOSES: Final = ("programme", "marketing", "profiling")
 HISTORY: Final = 50  # consents of one purpose in a state, the newest; the log has them all
 
 
-class Kept(Struct, frozen=True, array_like=True):
+class Kept(Struct, frozen=True, gc=False, array_like=True):
     """A value, or that there is none. `box`: sealed, but for the paths in `CLEAR`. `own`: the customer said it."""
 
     box: str | None
@@ -48,7 +48,7 @@ class Kept(Struct, frozen=True, array_like=True):
         return self.at, self.own, self.box or ""
 
 
-class Consent(Struct, frozen=True, array_like=True):
+class Consent(Struct, frozen=True, gc=False, array_like=True):
     """A consent given to the version `text`, or withdrawn."""
 
     granted: bool
@@ -62,7 +62,7 @@ class Consent(Struct, frozen=True, array_like=True):
         return self.at, not self.granted, self.text or "", self.own
 
 
-class Completion(Struct, frozen=True, array_like=True):
+class Completion(Struct, frozen=True, gc=False, array_like=True):
     """As `CompletionChanged` says it; `missing`: fields with the benefits that they unlock."""
 
     percent: int
@@ -70,7 +70,7 @@ class Completion(Struct, frozen=True, array_like=True):
     missing: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-class Erasure(Struct, frozen=True, array_like=True):
+class Erasure(Struct, frozen=True, gc=False, array_like=True):
     """Accepted at a customer's now of `at`; once `done`, nothing else is known."""
 
     receipt_id: str
@@ -78,7 +78,7 @@ class Erasure(Struct, frozen=True, array_like=True):
     done: bool = False
 
 
-class State(Struct, frozen=True, omit_defaults=True):
+class State(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is known of a customer.
 
     `version`: of the newest event. `clock`: the customer's now when something last happened; `None`: nothing ever did.
@@ -107,7 +107,7 @@ class State(Struct, frozen=True, omit_defaults=True):
         return None if kept is None else kept.box
 
 
-class Memo(Struct, frozen=True, omit_defaults=True):
+class Memo(Struct, frozen=True, gc=False, omit_defaults=True):
     """What an entry of the log changes beside what its event says.
 
     `kept`, `consents`, `reminders`, `off`: what is new of a state's. `birth_month`: that of a new birthday. `clock`:

@@ -17,7 +17,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class Bought(Struct, frozen=True, array_like=True, tag="b"):
+class Bought(Struct, frozen=True, gc=False, array_like=True, tag="b"):
     """The usual purchase: in the programme's currency, counted whole, nothing returned. It fills most of a memory.
 
     `digest`: of the record's content. `at`: microseconds since 1970 (the dates of BSON hold milliseconds only).
@@ -28,7 +28,7 @@ class Bought(Struct, frozen=True, array_like=True, tag="b"):
     minor: int
 
 
-class Purchase(Struct, frozen=True, array_like=True, tag="p"):
+class Purchase(Struct, frozen=True, gc=False, array_like=True, tag="p"):
     """Any purchase. `gross` and `net` are minor units of `currency` (`None`: the programme's), converted at `rate`.
 
     Where tax counts, `net` equals `gross`. What was returned is kept as sums: in the purchase's currency (`back_…`),
@@ -48,7 +48,7 @@ class Purchase(Struct, frozen=True, array_like=True, tag="p"):
     other_net: int = 0
 
 
-class Return(Struct, frozen=True, array_like=True):
+class Return(Struct, frozen=True, gc=False, array_like=True):
     """A return as it waits for its purchase. `gross` and `net`: minor units of `currency`, as of a purchase."""
 
     return_id: str
@@ -68,13 +68,13 @@ class Return(Struct, frozen=True, array_like=True):
         return self.purchase_id and purchase_key(self.purchase_store_id or self.store_id, self.purchase_id)
 
 
-class Awaited(Struct, frozen=True, array_like=True, tag="w"):
+class Awaited(Struct, frozen=True, gc=False, array_like=True, tag="w"):
     """A purchase that returns have named and nobody has seen yet; they wait in the order in which they came."""
 
     returns: list[Return]
 
 
-class Returned(Struct, frozen=True, array_like=True, tag="r"):
+class Returned(Struct, frozen=True, gc=False, array_like=True, tag="r"):
     """A return that was seen, whatever became of it."""
 
     digest: int
@@ -83,7 +83,7 @@ class Returned(Struct, frozen=True, array_like=True, tag="r"):
 Item = Bought | Purchase | Awaited | Returned
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct, frozen=True, gc=False):
     """What becomes of a return, in minor units of the programme's currency.
 
     `purchase`: after it (`None`: it names none). `counted`: as turnover counts it; `None` when all is refused. `worth`:

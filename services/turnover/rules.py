@@ -91,7 +91,7 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
     return due + _returned(scene, purchases.returned(message, digest, programme), judge, key)
 
 
-class Scene(Struct, frozen=True):
+class Scene(Struct, frozen=True, gc=False):
     """What a record meets: the state, settled; the rules in force at the customer's now; and the sums before it."""
 
     state: State

@@ -16,7 +16,7 @@ from shared.rulebook.entry import Entry, Note
 from shared.rulebook.memory import Memory
 
 
-class State(Struct, frozen=True, omit_defaults=True):
+class State(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is known of a customer. Amounts are minor units of the programme's currency.
 
     `clock`: the customer's now when something last happened; `None`: nothing ever did.
@@ -33,7 +33,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     erased: bool = False
 
 
-class Memo(Struct, frozen=True, omit_defaults=True):
+class Memo(Struct, frozen=True, gc=False, omit_defaults=True):
     """What an entry of the log says beside its event.
 
     `items`: what the memory keeps from now on, by key. `day`: on which the event counts in a rolling window. `left`:

@@ -14,7 +14,7 @@ from shared.rulebook.programme import Programme, Version
 _DAY: Final = timedelta(days=1)
 
 
-class Year(Struct, frozen=True, array_like=True):
+class Year(Struct, frozen=True, gc=False, array_like=True):
     """What counts in a calendar year, in minor units of the programme's currency."""
 
     purchases: int = 0
@@ -26,14 +26,14 @@ class Year(Struct, frozen=True, array_like=True):
         return self.purchases - self.returns
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, gc=False):
     """When something counts: its calendar year; and its local day (ISO), where a rolling window holds that."""
 
     year: int
     day: str | None = None
 
 
-class Sums(Struct, frozen=True):
+class Sums(Struct, frozen=True, gc=False):
     """What tiers rest on at a customer's now: nets in minor units.
 
     `current`: of the calendar `year`, or of the rolling window. `last`: of the year before; none in a rolling window,

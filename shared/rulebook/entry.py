@@ -19,7 +19,7 @@ class PartRefused(Note):
     refused: str
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """What `decide` returns and `evolve` folds.
 
     `fact`: the own fields of an event, or a private `Note`.

@@ -18,7 +18,7 @@ HELD: Final = 32
 SPILL: Final = 24  # keys in a chunk
 
 
-class Memory(Struct, frozen=True, omit_defaults=True):
+class Memory(Struct, frozen=True, gc=False, omit_defaults=True):
     """Items by key, in the order in which they were last touched.
 
     `recent`: in the head. `chunks`: how many have been spilled so far, ever. `spilled`: those which this batch spilled,

@@ -32,7 +32,7 @@ class Blocked(Exception):
     """An event of a sister service that cannot be taken now: its partition waits, nothing is lost."""
 
 
-class Letter(Struct, frozen=True):
+class Letter(Struct, frozen=True, gc=False):
     """A record to publish that is no event: a dead letter, or a stray on its way."""
 
     topic: str
@@ -42,7 +42,7 @@ class Letter(Struct, frozen=True):
     headers: list[tuple[str, bytes]]
 
 
-class Touched(Struct):
+class Touched(Struct, gc=False):
     """A customer in a batch: their state `before`, what was decided, the entries of it as stored, the events of it."""
 
     head: Head

@@ -51,7 +51,7 @@ class CommandRecord(Record):
     fingerprint: str
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, gc=False):
     """Where a record came from. `recorded_at`: the broker's time, also as text."""
 
     topic: str
@@ -64,7 +64,7 @@ class Origin(Struct, frozen=True):
     trace: str | None
 
 
-class Read(Struct, frozen=True):
+class Read(Struct, frozen=True, gc=False):
     """A message for the rules. `command`: what must be answered."""
 
     customer_id: str
@@ -73,21 +73,21 @@ class Read(Struct, frozen=True):
     command: CommandRecord | None = None
 
 
-class Bad(Struct, frozen=True):
+class Bad(Struct, frozen=True, gc=False):
     """A record that is none; it becomes a dead letter."""
 
     origin: Origin
     reason: str
 
 
-class Broken(Struct, frozen=True):
+class Broken(Struct, frozen=True, gc=False):
     """An event of a sister service that cannot be read: an outage, never a dead letter."""
 
     origin: Origin
     reason: str
 
 
-class Noticed(Struct, frozen=True):
+class Noticed(Struct, frozen=True, gc=False):
     """What concerns the partition and no customer: a tick, or a command to the partition."""
 
     message: Any
@@ -95,7 +95,7 @@ class Noticed(Struct, frozen=True):
     command: CommandRecord | None = None
 
 
-class Elsewhere(Struct, frozen=True):
+class Elsewhere(Struct, frozen=True, gc=False):
     """A record of which only the place is known."""
 
     origin: Origin

@@ -23,7 +23,7 @@ _json = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """An event ready to be published."""
 
     type: str
@@ -49,12 +49,12 @@ def rfc3339(at: datetime) -> str:
     return _json.encode(at)[1:-1].decode()
 
 
-class _Cause(Struct):
+class _Cause(Struct, gc=False):
     type: str
     id: str
 
 
-class _Envelope(Struct):
+class _Envelope(Struct, gc=False):
     """What `encode` adds to a fact, in the order of the contract's `Envelope`."""
 
     customer_id: str

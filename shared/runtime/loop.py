@@ -48,7 +48,7 @@ _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is a
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
 
 
-class Astray(Struct, frozen=True):
+class Astray(Struct, frozen=True, gc=False):
     """A message on a partition that is not its customer's, and the one that is."""
 
     read: Read

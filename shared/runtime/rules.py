@@ -13,7 +13,7 @@ from shared.rulebook.programme import Programme
 from shared.sealing import Sealer
 
 
-class Heard(Struct, frozen=True):
+class Heard(Struct, frozen=True, gc=False):
     """An event of a sister service, as its rules get it; without a `fact` where its type is of no interest."""
 
     service: str
@@ -21,7 +21,7 @@ class Heard(Struct, frozen=True):
     fact: Fact | None
 
 
-class Command(Struct, frozen=True):
+class Command(Struct, frozen=True, gc=False):
     """A request to the one writer of a customer. `body`: what the service's own adapter for `kind` made of it."""
 
     command_id: str
@@ -31,7 +31,7 @@ class Command(Struct, frozen=True):
     body: Any
 
 
-class Opened(Struct, frozen=True):
+class Opened(Struct, frozen=True, gc=False):
     """A message of a service with personal data, and what seals and opens the values of its customer.
 
     `sealer`: `None` where there is no key: they were erased, or nothing was ever sealed of them.
@@ -41,7 +41,7 @@ class Opened(Struct, frozen=True):
     sealer: Sealer | None
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, gc=False):
     """A document that is found by something else than its customer. `id` begins with the partition number and a dash.
 
     `document`: what it says, without `_id`; `None` takes it away.
@@ -52,7 +52,7 @@ class View(Struct, frozen=True):
     document: Mapping[str, Any] | None
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     """The answer to a command: an HTTP status and a JSON body."""
 
     status: int

@@ -11,7 +11,7 @@ from shared.contracts.programme import Benefit, Coupon, Perk, PointsBenefit
 from shared.rulebook.programme import Programme, Version
 
 
-class Scene(Struct, frozen=True):
+class Scene(Struct, frozen=True, gc=False):
     """What a benefit is looked at with: the benefits before, their new basis, the rules in force, and when."""
 
     benefits: Benefits

@@ -12,21 +12,21 @@ from shared.rulebook.entry import Note
 _MARK: Final = "/"  # no id holds one
 
 
-class Closed(Struct, frozen=True, array_like=True):
+class Closed(Struct, frozen=True, gc=False, array_like=True):
     """A year that is over, and its turnover in minor units of the programme's currency."""
 
     year: int
     turnover_minor: int
 
 
-class Birthday(Struct, frozen=True, array_like=True):
+class Birthday(Struct, frozen=True, gc=False, array_like=True):
     """The birthday that was announced last: its year, and the instant at which that day is over."""
 
     year: int
     until: datetime
 
 
-class Basis(Struct, frozen=True, omit_defaults=True):
+class Basis(Struct, frozen=True, gc=False, omit_defaults=True):
     """What benefits rest on; they are looked at again whenever it changes.
 
     `version`: of the programme, under which they were looked at last. `filled`: fields of the profile. `tier`: held, as
@@ -45,7 +45,7 @@ class Basis(Struct, frozen=True, omit_defaults=True):
     gone: bool = False
 
 
-class Grant(Struct, frozen=True, array_like=True):
+class Grant(Struct, frozen=True, gc=False, array_like=True):
     """What a benefit gave for a period: points (`used` at once), a perk's use, a coupon.
 
     `status`: `given` is a coupon that was not used, `over` one that ran out before it was. `value`, `until`: of a
@@ -57,7 +57,7 @@ class Grant(Struct, frozen=True, array_like=True):
     until: datetime | None = None
 
 
-class Benefits(Struct, frozen=True, omit_defaults=True):
+class Benefits(Struct, frozen=True, gc=False, omit_defaults=True):
     """The part of a customer's state that is about benefits.
 
     `at`: the latest time at which they were looked at. `unlocked`: those which are, by id; one whose period is used up

@@ -11,7 +11,7 @@ from shared.contracts.ledger import Movement, Totals
 from shared.contracts.records import made
 
 
-class Accounts(Struct, frozen=True, array_like=True):
+class Accounts(Struct, frozen=True, gc=False, array_like=True):
     """Balances in points; they sum to zero. `programme` and `owed` are never above zero, the others never below."""
 
     programme: int = 0
@@ -28,7 +28,7 @@ class Accounts(Struct, frozen=True, array_like=True):
         return made(Totals, pending=self.pending, available=self.available, held=self.held, owed=-self.owed)
 
 
-class Hold(Struct, frozen=True, array_like=True):
+class Hold(Struct, frozen=True, gc=False, array_like=True):
     """Points that a till reserved, as pieces of lots in the order in which they were taken. It lapses at `expires_at`
     (microseconds since 1970)."""
 
@@ -38,7 +38,7 @@ class Hold(Struct, frozen=True, array_like=True):
     purchase_id: str | None
 
 
-class Points(Struct, frozen=True, omit_defaults=True):
+class Points(Struct, frozen=True, gc=False, omit_defaults=True):
     """The part of a customer's state that is about points.
 
     `pending`, `lots`: that wait, and that are available, each with something remaining and in the order in which that
@@ -54,7 +54,7 @@ class Points(Struct, frozen=True, omit_defaults=True):
     told: tuple[int, int] = (0, 0)
 
 
-class Bought(Struct, frozen=True, array_like=True, tag="b"):
+class Bought(Struct, frozen=True, gc=False, array_like=True, tag="b"):
     """What is remembered of a purchase that counted `minor` (minor units of the programme's currency).
 
     `points`: what it is worth now, after its returns, at `per_minor` and `multiplier`. `expired`: what of that was not
@@ -70,7 +70,7 @@ class Bought(Struct, frozen=True, array_like=True, tag="b"):
     pieces: list[Lot] = []
 
 
-class Redemption(Struct, frozen=True, array_like=True, tag="h"):
+class Redemption(Struct, frozen=True, gc=False, array_like=True, tag="h"):
     """What is remembered of a hold that is over. `purchase`: the key of the one that it paid for, if that named it."""
 
     ended: Literal["captured", "released", "lapsed"]
@@ -79,7 +79,7 @@ class Redemption(Struct, frozen=True, array_like=True, tag="h"):
     purchase: str | None = None
 
 
-class Expired(Struct, frozen=True, array_like=True, tag="x"):
+class Expired(Struct, frozen=True, gc=False, array_like=True, tag="x"):
     """How many points of a purchase's lot have expired unspent."""
 
     points: int

@@ -22,7 +22,7 @@ _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-class Span(Struct, frozen=True):
+class Span(Struct, frozen=True, gc=False):
     """When points are good: from `available_at` until before `expires_at`, which is the end of `last_day`."""
 
     available_at: datetime

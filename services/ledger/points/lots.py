@@ -11,7 +11,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class Lot(Struct, frozen=True, array_like=True):
+class Lot(Struct, frozen=True, gc=False, array_like=True):
     """Points that were earned together, or a piece of them that was held or spent.
 
     `points`: as earned. `remaining`: of a lot, what is neither spent, held, reversed nor expired; of a piece, its size.

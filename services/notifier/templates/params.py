@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct, convert, to_builtins
 
 
-class _Params(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="template"):
+class _Params(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="template"):
     """`programme_version`: whose labels and terms the message uses, that of its cause."""
 
     programme_version: int
@@ -34,7 +34,7 @@ class TierChanged(_Params, frozen=True, kw_only=True, tag="tier_changed"):
     complete: bool
 
 
-class Unlocked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Unlocked(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A benefit by its id. `value_minor`, `valid_until` (the first instant without it): of a coupon."""
 
     benefit: str
@@ -56,7 +56,7 @@ class PointsExpiring(_Params, frozen=True, kw_only=True, tag="points_expiring"):
     days: int
 
 
-class MissingField(Struct, frozen=True):
+class MissingField(Struct, frozen=True, gc=False):
     """A field that is not filled, and the benefits that ask for it, by their ids."""
 
     field: str
