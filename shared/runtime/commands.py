@@ -5,8 +5,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -20,13 +21,16 @@ from shared.runtime.log import json_bytes
 from shared.runtime.owned import ANSWERS
 
 _POLL: Final = 0.03  # seconds between questions for answers that another process stores
+_ALL: Final = 16  # one in so many asks also for those of partitions that are ours: they may not have been a moment ago
 _MOST: Final = 10_000  # commands that may wait at once
 
 
 class Waiting:
-    """Requests of this process that wait for an answer; one poll asks for all of them."""
+    """Requests of this process that wait for an answer: it tells those of its own partitions, numbered in `here`; for
+    the others one poll asks."""
 
     def __init__(self, mongo: Mongo) -> None:
+        self.here: Container[int] = ()
         self._mongo = mongo
         self._futures: dict[str, list[asyncio.Future[Document]]] = {}
         self._poller: asyncio.Task[None] | None = None
@@ -60,13 +64,17 @@ class Waiting:
                 self._futures.pop(command_id, None)
 
     async def _poll(self) -> None:
-        while self._futures:
+        for turn in count(1):
             await asyncio.sleep(_POLL)
-            try:
-                query = {"_id": {"$in": list(self._futures)}, "status": {"$ne": None}}
-                self.answered(await self._mongo.find(ANSWERS, query))
-            except Unavailable:
-                await asyncio.sleep(1)
+            if not self._futures:
+                return
+            asked = [each for each in self._futures if turn % _ALL == 0 or _partition(each) not in self.here]
+            if asked:
+                try:
+                    query = {"_id": {"$in": asked}, "status": {"$ne": None}}
+                    self.answered(await self._mongo.find(ANSWERS, query))
+                except Unavailable:
+                    await asyncio.sleep(1)
 
 
 class Commands:
@@ -108,7 +116,7 @@ class Commands:
             if known is not None:
                 return known
             await self._remember(command)
-        partition = int(identity[: identity.index("-")])
+        partition = _partition(identity)
         key = command.get("customer_id")
         waiting = asyncio.create_task(self._waiting.wait(identity, wait)) if wait else None
         try:
@@ -134,6 +142,10 @@ class Commands:
     async def _remember(self, command: Mapping[str, Any]) -> None:
         pending = {"sender": command["sender"], "fingerprint": command["fingerprint"], "status": None, "body": None}
         await self._mongo.insert_missing(ANSWERS, {"_id": command["command_id"], **pending, "at": datetime.now(UTC)})
+
+
+def _partition(identity: str) -> int:
+    return int(identity[: identity.index("-")])
 
 
 def _stored(document: Document) -> Stored:

@@ -151,6 +151,7 @@ async def _serve(
         broker, consumer = await _consumer(service, settings, listener)
         inbox = Inbox(service)
         claims = Claims(inbox.topics, consumer, listener, store, loader, publisher, health)
+        waiting.here = claims.owned
         source, rebuilder = Source(options), Rebuilder(mongo, service.rules, codec)
         letters = DeadLetters(service, partitions, options, source)
         chores = Chores(mongo, claims, loader, programmes, rebuilder, letters, health)
