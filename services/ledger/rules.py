@@ -193,7 +193,7 @@ def _hear(journal: Journal, message: Heard, now: datetime) -> None:
 
 
 def _sold(journal: Journal, sale: TurnoverRecorded, version: Version) -> None:
-    if journal.state.memory.get(purchase_key(sale.store_id, sale.purchase_id)) is None:
+    if journal.state.memory.get(purchase_key(sale.store_id, sale.purchase_id), Item) is None:
         pieces = redemptions.capture_by_purchase(journal, sale, version)
         earning.accrue(journal, sale, version, pieces)
 

@@ -10,14 +10,14 @@ from services.notifier.causes import heard
 from services.notifier.course import Course
 from services.notifier.reports import DeliveryReported, reported
 from services.notifier.settling import due_at, settle
-from services.notifier.state import FACTS, Item, Memo, State, evolve
+from services.notifier.state import FACTS, Memo, State, evolve
 from shared.contracts import ledger, profile, turnover
 from shared.contracts.clock import Tick
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme
 from shared.runtime.rules import Command, Heard, Reply
 
-__all__ = ["COMMANDS", "FACTS", "SISTERS", "Item", "Memo", "Message", "State"]
+__all__ = ["COMMANDS", "FACTS", "SISTERS", "Memo", "Message", "State"]
 __all__ += ["answer", "decide", "due_at", "evolve", "initial", "keys", "now"]
 
 Message = Heard | Command | Tick

@@ -129,7 +129,6 @@ class Placed(Note):
     attempt: int
 
 
-Item = None  # a sister's event comes once, and the runtime sees to that: there is nothing to look up
 FACTS: Final[TypeAdapter[NotifierFact | Noted | Placed]] = TypeAdapter(
     Annotated[NotifierFact | Noted | Placed, Field(discriminator="type")]
 )

@@ -14,10 +14,9 @@ from shared.rulebook.entry import Entry, Note
 from shared.rulebook.programme import Programme
 from shared.runtime.rules import Heard
 
-__all__ = ["FACTS", "Item", "Memo", "Noted", "State", "decide", "due_at", "evolve", "initial", "keys", "now"]
+__all__ = ["FACTS", "Memo", "Noted", "State", "decide", "due_at", "evolve", "initial", "keys", "now"]
 
 State = Account
-Item = None  # the memory holds nothing
 Memo = None  # a note says all
 
 

@@ -31,7 +31,6 @@ from shared.sealing import Sealer
 
 __all__ = [
     "FACTS",
-    "Item",
     "Memo",
     "State",
     "decide",
@@ -45,7 +44,6 @@ __all__ = [
 ]
 
 Message = CustomerUpserted | CustomerErasureRequested | Command | Heard | Tick
-Item = None  # nothing is remembered by a key
 MOST_CARDS: Final = 10  # that are valid at once
 RECEIPT: Final = "erasure_receipt"  # the notifier's template
 

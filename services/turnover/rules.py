@@ -74,7 +74,7 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
             return [] if state.erased else [Entry(ErasureNoted(), now, cause)]
     if state.erased:
         raise Refused("customer_id: was erased")
-    digest, known = purchases.digest(message), state.memory.get(key)
+    digest, known = purchases.digest(message), state.memory.get(key, Item)
     if known is not None and not isinstance(known, Awaited):
         if known.digest == digest:
             return []
@@ -140,7 +140,7 @@ def _returned(scene: Scene, back: Return, judge: Version, key: str) -> list[Entr
     if back.named is None:
         one, origin = purchases.take_unnamed(back, scene.programme), at
     else:
-        known = scene.state.memory.get(back.named)
+        known = scene.state.memory.get(back.named, Item)
         if not isinstance(known, Bought | Purchase):
             waiting = [*known.returns, back] if isinstance(known, Awaited) else [back]
             if len(waiting) > MOST_WAITING:

@@ -4,8 +4,8 @@ A chunk is one document. Beside the chunks lie pages of fingerprints, four bytes
 replaced when one is added. A fingerprint that matches by chance costs a read and nothing else.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 from zlib import crc32
 
 from shared.mongo import Document
@@ -47,12 +47,12 @@ class Prints:
 
     @property
     def weight(self) -> int:
-        """What they weigh in the cache, in keys of a memory."""
-        return len(self._all) // 200 if self._index is None else len(self._all) // 8
+        """The bytes that they take in the cache, roughly."""
+        return len(self._all) if self._index is None else 25 * len(self._all)
 
-    def add(self, items: Mapping[str, Any]) -> None:
+    def add(self, keys: Iterable[str]) -> None:
         """Take in the keys of the next chunk."""
-        for key in items:
+        for key in keys:
             if self._index is not None:
                 self._index.setdefault(_print(key), []).append(len(self._all) // _WIDTH // SPILL)
             self._all += _print(key)

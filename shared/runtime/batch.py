@@ -12,6 +12,7 @@ from shared.contracts.records import MAX_BYTES, Fact
 from shared.contracts.topics import commands_topic, dead_letters_topic
 from shared.mongo import Document
 from shared.rulebook.entry import Entry, PartRefused
+from shared.rulebook.memory import unpacked
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
 from shared.runtime import log
@@ -340,9 +341,9 @@ class Batch:
         chunks: list[Document] = []
         for number, items in head.state.memory.spilled:
             identity = chunk_id(head.partition, head.customer_id, number)
-            chunks.append({"_id": identity, "items": self._codec.pack(items)})
+            chunks.append({"_id": identity, "items": items})
             self._loader.chunks[identity] = items
-            prints.add(items)
+            prints.add(unpacked(items))
             page = prints.page(head.partition, head.customer_id, number)
             pages[page["_id"]] = page
         return [*chunks, *pages.values()]

@@ -143,11 +143,11 @@ class Head:
 class Cache:
     """Heads in memory, which this process alone may write; the longest unused leave first.
 
-    Bounded by weight: a head counts for `BARE` keys, and for each key that its memory holds.
+    Bounded by weight: roughly the bytes that heads take, `BARE` beside what their memories hold.
     """
 
-    BARE: Final = 6
-    HEAVIEST: Final = 600_000  # about 120 MB
+    BARE: Final = 1_200
+    HEAVIEST: Final = 120_000_000
 
     def __init__(self) -> None:
         self.heads: OrderedDict[str, Head] = OrderedDict()
@@ -156,7 +156,7 @@ class Cache:
     def weigh(self, head: Head) -> None:
         """Take note of what a head that a batch has touched weighs now."""
         prints = 0 if head.prints is None else head.prints.weight
-        weight = self.BARE + len(head.state.memory.recent) + prints
+        weight = self.BARE + len(head.state.memory.packed) + prints
         self._weight += weight - head.weight
         head.weight = weight
 

@@ -1,11 +1,11 @@
 """Brings into memory what deciding a batch needs: heads, and what a key may have left in the archive."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from shared.mongo import Document, Mongo
+from shared.rulebook.memory import unpacked
 from shared.runtime.archive import Prints, chunk_id, prints_ids
 from shared.runtime.heads import Cache, Head, Pages, page_of
 from shared.runtime.inbox import Read
@@ -25,7 +25,7 @@ class Loader:
     def __init__(self, mongo: Mongo, rules: Rules, codec: Codec, keyring: Keyring | None = None) -> None:
         self.cache = Cache()
         self.pages = Pages()
-        self.chunks: dict[str, Mapping[str, Any]] = {}  # spilled by batches under way, by `_id`
+        self.chunks: dict[str, bytes] = {}  # spilled by batches under way, by `_id`
         self._mongo, self._rules, self._codec, self._keyring = mongo, rules, codec, keyring
         self._recalled: list[Head] = []
 
@@ -114,7 +114,7 @@ class Loader:
             if head.prints is None:
                 continue
             for key in self._rules.keys(read.message):
-                if key not in head.state.memory.recent:
+                if not head.state.memory.holds(key):
                     numbers = head.prints.chunks(key)
                     if numbers:
                         ids = [chunk_id(head.partition, read.customer_id, n) for n in reversed(numbers)]
@@ -122,11 +122,11 @@ class Loader:
         if not wanted:
             return
         ids = {identity for _, _, each in wanted for identity in each if identity not in self.chunks}
-        found: dict[str, Mapping[str, Any]] = dict(self.chunks)
+        found = dict(self.chunks)
         for document in await self._mongo.find(ARCHIVE, {"_id": {"$in": list(ids)}}):
-            found[document["_id"]] = self._codec.unpack(document["items"])
+            found[document["_id"]] = document["items"]
         for head, key, ids_ in wanted:
-            item = next((found[identity][key] for identity in ids_ if key in found[identity]), None)
+            item = next((items[key] for identity in ids_ if key in (items := unpacked(found[identity]))), None)
             if item is not None:
                 memory = head.state.memory
                 head.state = replace(head.state, memory=replace(memory, recalled={**memory.recalled, key: item}))

@@ -20,7 +20,6 @@ from shared.runtime.rules import Rules
 
 MAX_EVENT: Final = 900_000  # bytes; Kafka takes a record of 1 MiB with its headers
 _json = msgspec.json.Encoder()
-_pack = msgspec.msgpack.Encoder()
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -131,27 +130,17 @@ class Codec:
 
     def __init__(self, rules: Rules) -> None:
         self._states = msgspec.json.Decoder(rules.State)
-        self._items = msgspec.msgpack.Decoder(dict[str, rules.Item])
 
     def dump(self, state: Any) -> dict[str, Any]:
         """The state as text that people can read, and what its memory holds, packed."""
         memory = state.memory
         bare = msgspec.structs.replace(state, memory=Memory(chunks=memory.chunks))
-        return {"state": _json.encode(bare).decode(), "memory": _pack.encode(memory.recent)}
+        return {"state": _json.encode(bare).decode(), "memory": memory.stored}
 
     def load(self, document: Mapping[str, Any]) -> Any:
         """The state in a log document."""
         state = self._states.decode(document["state"])
-        recent = self._items.decode(document["memory"])
-        return msgspec.structs.replace(state, memory=msgspec.structs.replace(state.memory, recent=recent))
-
-    def pack(self, items: Mapping[str, Any]) -> bytes:
-        """A chunk of the memory, for the archive."""
-        return _pack.encode(items)
-
-    def unpack(self, chunk: bytes) -> dict[str, Any]:
-        """A chunk from the archive."""
-        return self._items.decode(chunk)
+        return msgspec.structs.replace(state, memory=Memory.of(document["memory"], state.memory.chunks))
 
 
 def trace_of(headers: Sequence[tuple[str, bytes]]) -> str | None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.mongo import Document, Mongo
-from shared.rulebook.memory import Memory
+from shared.rulebook.memory import Memory, unpacked
 from shared.runtime.archive import Prints, chunk_id
 from shared.runtime.log import Codec, entries
 from shared.runtime.owned import ARCHIVE, LOG
@@ -60,8 +60,8 @@ class Rebuilder:
             memory = cast("Memory", state.memory)
             for number, items in memory.spilled:
                 prints = prints or Prints([])
-                prints.add(items)
-                chunk = {"_id": chunk_id(partition, customer, number), "items": self._codec.pack(items)}
+                prints.add(unpacked(items))
+                chunk = {"_id": chunk_id(partition, customer, number), "items": items}
                 page = prints.page(partition, customer, number)
                 archive |= {chunk["_id"]: chunk, page["_id"]: page}
             state = cast("Any", replace(state, memory=memory.settled()))

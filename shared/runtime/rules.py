@@ -60,14 +60,13 @@ class Reply(Struct, frozen=True, gc=False):
 
 
 class Rules(Protocol):
-    """A service's `rules` module. All of it is pure; `State` and what `Item` and `Memo` name are msgspec structs.
+    """A service's `rules` module. All of it is pure; `State` and what `Memo` names are msgspec structs.
 
     `State` has a `memory`. `FACTS` reads back every fact and note that the rules make. `decide` raises
     `shared.rulebook.refused.Refused` for a bad record, and nothing else.
     """
 
     State: Any
-    Item: Any
     Memo: Any
     FACTS: TypeAdapter[Any]
 

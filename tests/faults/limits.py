@@ -6,7 +6,7 @@ from typing import Final
 TIGHT: Final[dict[str, float]] = {
     "shared.runtime.chores:FLUSH_AT": 3,
     "shared.runtime.chores:FLUSH_AFTER": 3,
-    "shared.runtime.heads:Cache.HEAVIEST": 100,
+    "shared.runtime.heads:Cache.HEAVIEST": 20_000,
     "shared.runtime.intake:BACKLOG": 5,
     "shared.runtime.loop:BACKLOG": 5,
 }

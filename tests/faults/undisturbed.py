@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import yaml
+from msgspec import Raw
 from msgspec.structs import replace
 
 from deploy.local.system import PROGRAMME
@@ -13,6 +14,7 @@ from shared.contracts.clock import Tick
 from shared.contracts.coherence import parse_programme
 from shared.contracts.partition import partition_of
 from shared.rulebook.entry import PartRefused
+from shared.rulebook.memory import unpacked
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
 from shared.runtime import log
@@ -39,7 +41,7 @@ class Undisturbed:
         self._programme = Programme([parse_programme(TERMS)])
         self._versions: dict[str, int] = {}
         self._seen: set[str] = set()
-        self._memories: dict[str, dict[str, Any]] = {}  # all keys that a customer's memory ever held
+        self._memories: dict[str, dict[str, Raw]] = {}  # all keys that a customer's memory ever held
 
     def take(self, records: Sequence[Record], bugs: Collection[str]) -> None:
         """All of these, with rules that raise where a record holds one of these words."""
@@ -102,8 +104,8 @@ class Undisturbed:
         entries = rules.decide(state, message, self._programme, now) if of_interest else []
         for entry in entries:
             state = rules.evolve(state, entry)
-            for chunk in (*(items for _, items in state.memory.spilled), state.memory.recent):
-                memory |= chunk
+            for chunk in (*(items for _, items in state.memory.spilled), state.memory.stored):
+                memory |= unpacked(chunk)
             version = self._versions[customer] = self._versions.get(customer, 0) + entry.public
             if entry.public:
                 events.append(log.encode(entry, customer, version, log.rfc3339(at)))

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from services.ledger import rules
-from services.ledger.points.account import Bought
+from services.ledger.points.account import Bought, Item
 from shared.contracts.clock import Tick
 from shared.contracts.ledger import Movement, PointsHeld
 from shared.contracts.profile import ErasureAccepted
@@ -289,7 +289,7 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def a_purchase_is_worth_what_is_left_of_it(self) -> None:
-        for key, item in self.customer.state.memory.recent.items():
+        for key, item in msgspec.msgpack.decode(self.customer.state.memory.stored, type=dict[str, Item]).items():
             if isinstance(item, Bought):
                 assert item.points == self.oracle.sales[key].worth
                 assert item.expired == self.oracle.sales[key].excused

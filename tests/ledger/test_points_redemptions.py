@@ -225,7 +225,7 @@ def test_old_redemptions_and_purchases_are_found_in_the_archive(rich: Given):
     for number in range(80):
         rich(purchase(f"n{number}", 50, "2010-04-02"))
     assert rich.customer.archive
-    assert "p:s-1/b" not in rich.customer.state.memory.recent
+    assert not rich.customer.state.memory.holds("p:s-1/b")
     rich.when(capture("h1")).answered(409, type="already-captured")
     rich.when(returned("r1", 20_00, "b", "2010-04-03")).then(
         event("PointsReversed", 20), event("PointsRestored", 12)

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Self
 
 import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
 from services.ledger import rules
@@ -16,6 +17,7 @@ from services.ledger.rules import Message, State
 from shared.contracts.clock import TICK, Tick
 from shared.contracts.records import Cause, Envelope, Fact, wire
 from shared.rulebook.entry import Entry, Note
+from shared.rulebook.memory import unpacked
 from shared.rulebook.programme import Programme
 from shared.runtime.rules import Command, Heard, Reply
 from tests.turnover import world as turnover
@@ -51,7 +53,7 @@ class Customer:
         self.turnover = turnover.Customer(programme)
         self.state: State = rules.initial(CUSTOMER)
         self.log: list[Entry] = []
-        self.archive: dict[str, Any] = {}  # the newest copy of what has spilled
+        self.archive: dict[str, Raw] = {}  # the newest copy of what has spilled
         self.tick: datetime | None = None
         self.seen: dict[str, int] = {}
         self.said: dict[str, int] = {}
@@ -103,7 +105,7 @@ class Customer:
         for view in rules.views(CUSTOMER, before, state, entries):
             self.views[f"{view.collection}/{view.id}"] = view.document
         for _, chunk in state.memory.spilled:
-            self.archive |= chunk
+            self.archive |= unpacked(chunk)
         self.state = replace(state, memory=state.memory.settled())
         self.log += entries
         if isinstance(message, Tick):

@@ -48,7 +48,6 @@ class State(Struct, frozen=True):
     memory: Memory = Memory()
 
 
-Item = None
 Memo = None
 FACTS: TypeAdapter[Any] = TypeAdapter(Annotated[Added | Heeded, Field(discriminator="type")])
 

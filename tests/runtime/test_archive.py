@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rulebook.memory import HELD, SPILL, Memory
+from shared.rulebook.memory import HELD, SPILL, Memory, unpacked
 from shared.runtime.archive import CHUNKS, Prints, prints_ids
 
 
@@ -44,6 +44,6 @@ def test_memory_and_chunks_together_hold_the_newest_item_of_every_key(keys: list
     for at, key in enumerate(keys):
         memory = memory.put(str(key), at)
     newest = {str(key): at for at, key in enumerate(keys)}
-    assert {key: memory.get(key) for key in newest} == newest
-    assert len(memory.recent) <= HELD
+    assert {key: memory.get(key, int) for key in newest} == newest
+    assert len(unpacked(memory.stored)) == memory.held <= HELD
     assert [number for number, _ in memory.spilled] == list(range(memory.chunks))

@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from services.turnover import rules
+from services.turnover.purchases import Bought
 from shared.rulebook.memory import HELD
 from shared.rulebook.refused import Refused
+from shared.runtime.log import Codec
 from tests.turnover.world import Given, message_of, purchase, recorded, reduced, refused, returned, tick
 
 MANY = 300
@@ -21,7 +22,7 @@ def regular(given: Given) -> Given:
 
 
 def test_a_head_does_not_grow_with_history(regular: Given) -> None:
-    assert len(regular.customer.state.memory.recent) <= HELD
+    assert regular.customer.state.memory.held <= HELD
     assert len(regular.customer.archive) == regular.customer.state.memory.chunks > 1
 
 
@@ -62,16 +63,15 @@ def test_a_rebuild_of_a_rolling_window_makes_the_same_state(under: Any) -> None:
 
 def test_a_state_survives_its_way_to_the_database_and_back(given: Given) -> None:
     state = given(returned("r9", 4, of="p9"), *_everything()).customer.state
-    items = msgspec.msgpack.decode(msgspec.msgpack.encode(state.memory.recent), type=dict[str, rules.Item])
-    found = msgspec.json.decode(msgspec.json.encode(state), type=rules.State)
-    assert items == state.memory.recent
-    assert replace(found, memory=replace(found.memory, recent=items)) == state
+    codec = Codec(rules)
+    assert codec.load(codec.dump(state)) == state
 
 
 def test_every_number_fits_what_the_database_holds(given: Given) -> None:
     for number in range(50):
         given(purchase(f"p{number}", 1))
-    digests = [item.digest for item in given.customer.state.memory.recent.values()]
+    items = msgspec.msgpack.decode(given.customer.state.memory.stored, type=dict[str, Bought])
+    digests = [item.digest for item in items.values()]
     assert all(-(2**63) <= digest < 2**63 for digest in digests)
     assert min(digests) < 0 < max(digests)
 

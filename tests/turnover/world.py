@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
 from services.turnover import rules, views
@@ -15,6 +16,7 @@ from shared.contracts.pos import POS
 from shared.contracts.profile import ERASURE
 from shared.contracts.records import Cause, Envelope, canonical, wire
 from shared.rulebook.entry import Entry, Note
+from shared.rulebook.memory import unpacked
 from shared.rulebook.programme import Programme
 from shared.runtime.rules import Heard
 
@@ -121,7 +123,7 @@ class Customer:
         self.programme = programme
         self.state: State = rules.initial(CUSTOMER)
         self.log: list[Entry] = []
-        self.archive: dict[int, dict[str, Any]] = {}
+        self.archive: dict[int, dict[str, Raw]] = {}
         self.tick: datetime | None = None
 
     def take(self, raw: dict[str, Any]) -> list[Entry]:
@@ -136,14 +138,14 @@ class Customer:
             # The rules make facts without checking them.
             assert rules.FACTS.validate_json(canonical(entry.fact)) == entry.fact
             state = rules.evolve(state, entry)
-        self.archive |= dict(state.memory.spilled)
+        self.archive |= {number: unpacked(chunk) for number, chunk in state.memory.spilled}
         self.state = replace(state, memory=state.memory.settled())
         self.log += entries
         return entries
 
     def _recalled(self, message: Message) -> State:
         wanted = rules.keys(message)
-        recalled: dict[str, Any] = {}
+        recalled: dict[str, Raw] = {}
         for number in sorted(self.archive):  # the newest copy wins
             recalled |= {key: item for key, item in self.archive[number].items() if key in wanted}
         return replace(self.state, memory=replace(self.state.memory, recalled=recalled))

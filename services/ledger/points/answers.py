@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.ledger.points.account import Redemption
+from services.ledger.points.account import Item, Redemption
 from services.ledger.points.commands import AdjustPoints, CapturePoints, HoldPoints, ReleaseHold
 from services.ledger.points.lots import moment, total
 from services.ledger.state import State, redemption_key
@@ -21,7 +21,7 @@ def answer(state: State, asked: object, facts: Sequence[Fact | Note]) -> Reply:
         case CapturePoints():
             return _captured(state, asked, facts)
         case ReleaseHold():
-            known = state.memory.get(redemption_key(asked.redemption_id))
+            known = state.memory.get(redemption_key(asked.redemption_id), Item)
             if not isinstance(known, Redemption):
                 return _problem(404, "not-found")
             return _problem(409, "already-captured") if known.ended == "captured" else Reply(204)
@@ -77,7 +77,7 @@ def _adjusted(state: State, asked: AdjustPoints, facts: Sequence[Fact | Note]) -
 
 
 def _ended(state: State, redemption_id: str) -> Reply:
-    known = state.memory.get(redemption_key(redemption_id))
+    known = state.memory.get(redemption_key(redemption_id), Item)
     if not isinstance(known, Redemption):
         return _problem(404, "not-found")
     return _problem(409, "already-captured" if known.ended == "captured" else "hold-lapsed")

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from services.ledger.points.account import Redemption
+from services.ledger.points.account import Item, Redemption
 from services.ledger.points.commands import CapturePoints, HoldPoints
 from services.ledger.points.earning import new_lot, span
 from services.ledger.points.journal import MOST_LOTS, Journal, pages, told
@@ -19,7 +19,7 @@ def hold(journal: Journal, asked: HoldPoints, version: Version) -> None:
     A redemption that is known already is held once: nothing follows.
     """
     points, name = journal.points, asked.redemption_id
-    if name in points.holds or journal.state.memory.get(redemption_key(name)) is not None:
+    if name in points.holds or journal.state.memory.get(redemption_key(name), Item) is not None:
         return
     pieces = take(points.lots, asked.points)
     if total(pieces) < asked.points or len(pieces) > MOST_LOTS:
@@ -77,7 +77,7 @@ def capture_by_purchase(journal: Journal, sale: TurnoverRecorded, version: Versi
     paid_for = purchase_key(sale.store_id, sale.purchase_id)
     if name in journal.points.holds:
         return _redeem(journal, name, sale)
-    item = journal.state.memory.get(redemption_key(name))
+    item = journal.state.memory.get(redemption_key(name), Item)
     if not isinstance(item, Redemption) or item.purchase is not None:
         refused = RedemptionRefused(
             redemption_id=name,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from services.ledger.points.account import Bought, Expired
+from services.ledger.points.account import Bought, Expired, Item
 from services.ledger.points.earning import multiplier_of, worth
 from services.ledger.points.journal import Journal, Moves, pages, told
 from services.ledger.points.lots import Lot, give_back, minus, plus, spent_first, take, total
@@ -25,7 +25,7 @@ def undo(journal: Journal, back: TurnoverReduced, key: str, now: int) -> None:
 
     `key`: of the purchase. `now`: the customer's, in microseconds: what has expired by then stays expired.
     """
-    bought = journal.state.memory.get(key)
+    bought = journal.state.memory.get(key, Item)
     if not isinstance(bought, Bought):
         return  # it counted before this service began
     left = back.purchase_remaining_minor or 0
@@ -34,7 +34,7 @@ def undo(journal: Journal, back: TurnoverReduced, key: str, now: int) -> None:
     kept, given = give_back(bought.pieces, max(0, total(bought.pieces) - stays))
     own = take([lot for lot in _all(journal) if lot.id == key], bought.points - worth_now)
     missing = bought.points - worth_now - total(own)
-    gone = journal.state.memory.get(expired_key(key))
+    gone = journal.state.memory.get(expired_key(key), Item)
     unspent = min(missing, gone.points - bought.expired) if isinstance(gone, Expired) else 0
     journal.keep(key, replace(bought, points=worth_now, expired=bought.expired + unspent, pieces=kept))
     taken = own + _others(journal, key, missing - unspent)
