@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
 
+import bson
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
 from pymongo.client_session import ClientSession
@@ -22,6 +24,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 Document = dict[str, Any]
+Encoded = RawBSONDocument
 LIFETIME: Final = 5  # seconds that an owner's dead transaction may block its successor
 _CODEC: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _MAJORITY: Final = WriteConcern("majority", j=True)
@@ -30,6 +33,11 @@ _TRANSIENT: Final = "TransientTransactionError"
 _UNKNOWN: Final = "UnknownTransactionCommitResult"
 _DUPLICATE: Final = 11000
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a commit whose outcome is unknown is sent again
+
+
+def encoded(document: Document) -> Encoded:
+    """A document as it travels, in one piece: for many that wait to be written together."""
+    return RawBSONDocument(bson.encode(document))
 
 
 class Unavailable(Exception):
@@ -59,7 +67,7 @@ class Session:
         updates = [{"q": expected, "u": document} for expected, document in swaps]
         return self._database.command({"update": collection, "updates": updates}, session=self._session)["n"]
 
-    def insert(self, collection: str, documents: Sequence[Document]) -> None:
+    def insert(self, collection: str, documents: Sequence[Document | Encoded]) -> None:
         """Insert all; a transaction with a document that exists already is lost, with `Duplicate`."""
         if documents:
             self._database[collection].insert_many(documents, session=self._session)

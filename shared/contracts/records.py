@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, ErrorDetails, core_schema
 from shared.contracts.currency import EXPONENTS
 
 MAX_BYTES: Final = 256 * 1024  # of a record
+MAX_ID: Final = 64  # characters of an id
 MAX_MINOR: Final = 10**12  # of an amount, in minor units
 _EARLY: Final = timedelta(days=1)  # how far a till's clock may run ahead of the broker's
 _REASON_LENGTH: Final = 300

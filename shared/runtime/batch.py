@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.contracts.records import MAX_BYTES, Fact
 from shared.contracts.topics import commands_topic, dead_letters_topic
-from shared.mongo import Document
+from shared.mongo import Document, Encoded, encoded
 from shared.rulebook.entry import Entry, PartRefused
 from shared.rulebook.memory import unpacked
 from shared.rulebook.programme import Programme
@@ -21,7 +21,7 @@ from shared.runtime.heads import Head, Moved, merged, seconds
 from shared.runtime.inbox import STRAY, CommandRecord, Origin, Read
 from shared.runtime.keyring import Keyring, key_id
 from shared.runtime.loader import Loader
-from shared.runtime.log import Codec, Event
+from shared.runtime.log import Codec, Event, Written
 from shared.runtime.owned import BATCHES, KEYS, OUTBOX, Owned, batch_id, outbox_id, view_id
 from shared.runtime.rules import Heard, Opened, Reply, Service
 from shared.sealing import Sealer
@@ -49,7 +49,7 @@ class Touched(Struct, gc=False):
     head: Head
     before: Any
     decided: list[Entry] = []
-    entries: list[dict[str, str]] = []
+    entries: list[Written] = []
     events: list[Event] = []
 
 
@@ -74,7 +74,7 @@ class Documents(Struct):
     """
 
     swaps: list[tuple[Document, Document]] = []
-    logs: list[Document] = []
+    logs: list[Encoded] = []
     batches: list[Document] = []
     archive: list[Document] = []
     heads: list[Document] = []
@@ -160,7 +160,7 @@ class Batch:
             decided = rules.decide(state, message, self._programme, now)
             if not decided and not heard and read.command is None:
                 return False
-        entries: list[dict[str, str]] = []
+        entries: list[Written] = []
         events: list[Event] = []
         for entry in decided:
             state = rules.evolve(state, entry)
@@ -170,7 +170,7 @@ class Batch:
             value = log.encode(entry, customer, version if public else 0, origin.recorded)
             if len(value) > log.MAX_EVENT:
                 raise Refused(f"record: leads to an event of more than {log.MAX_EVENT} bytes")
-            entries.append(log.stored(value, public, entry.memo, origin.trace))
+            entries.append(log.written(value, public, entry.memo, origin.trace))
             if isinstance(fact, Fact):
                 events.append(Event(fact.type, customer, version, entry.occurred_at, value, origin.trace))
         reply = None
@@ -185,7 +185,8 @@ class Batch:
             touched = part.touched.get(customer)
             if touched is None:
                 touched = part.touched[customer] = Touched(head, before)
-            touched.decided += decided
+            if self._service.views is not None:
+                touched.decided += decided
             touched.entries += entries
             touched.events += events
             for entry in decided:
@@ -276,8 +277,8 @@ class Batch:
             document |= self._codec.dump(head.state)
             if head.seen:
                 document["seen"] = head.seen
-            document["entries"] = touched.entries
-            found.logs.append(document)
+            document["entries"] = [log.stored(entry) for entry in touched.entries]
+            found.logs.append(encoded(document))
             due = seconds(self._rules.due_at(head.state, self._programme))
             self._project(part, touched, found)
             owned.moved[customer] = (head.revision, due)

@@ -96,9 +96,10 @@ class Loader:
     async def _load_prints(self, heads: Sequence[Head]) -> None:
         wanted: dict[str, tuple[Head, list[str]]] = {}
         for head in heads:
-            if head.state.memory.chunks:
-                customer = head.customer_id
-                wanted[customer] = (head, prints_ids(head.partition, customer, head.state.memory.chunks))
+            memory = head.state.memory
+            stored = memory.chunks - len(memory.spilled)  # what this batch has spilled so far is still at hand
+            if stored:
+                wanted[head.customer_id] = (head, prints_ids(head.partition, head.customer_id, stored))
         if not wanted:
             return
         ids = [identity for _, pages in wanted.values() for identity in pages]

@@ -79,14 +79,28 @@ def encode(entry: Entry, customer_id: str, version: int, recorded_at: str) -> by
     return own[:-1] + b"," + _json.encode(envelope)[1:]
 
 
-def stored(value: bytes, public: bool, memo: Any, trace: str | None) -> dict[str, str]:
-    """An encoded entry as its log document holds it."""
-    entry = {"event" if public else "note": value.decode()}
-    if memo is not None:
-        entry["memo"] = _json.encode(memo).decode()
-    if trace is not None:
-        entry["trace"] = trace
-    return entry
+class Written(Struct, frozen=True, gc=False):
+    """An entry of a log document that is still to come. `value`: of `encode`; `memo`: as JSON."""
+
+    value: bytes
+    public: bool
+    memo: bytes | None
+    trace: str | None
+
+
+def written(value: bytes, public: bool, memo: Any, trace: str | None) -> Written:
+    """An encoded entry until its log document is made."""
+    return Written(value, public, None if memo is None else _json.encode(memo), trace)
+
+
+def stored(entry: Written) -> dict[str, str]:
+    """An entry as its log document holds it."""
+    found = {"event" if entry.public else "note": entry.value.decode()}
+    if entry.memo is not None:
+        found["memo"] = entry.memo.decode()
+    if entry.trace is not None:
+        found["trace"] = entry.trace
+    return found
 
 
 def events(document: Mapping[str, Any]) -> list[Event]:

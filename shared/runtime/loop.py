@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from shared import log as logs
 from shared.contracts.partition import partition_of
+from shared.contracts.records import MAX_ID
 from shared.contracts.topics import CLOCK
 from shared.mongo import Transient, Unavailable
 from shared.runtime import metrics
@@ -44,6 +45,8 @@ from shared.runtime.store import Lost, Store
 
 log = logs.get("loop")
 UNPUBLISHED: Final = 4  # batches that may wait for Kafka before the loop does
+# Records that are read and folded before the next: what is made of them on the way goes before it leaves a core's cache.
+SLICE: Final = 100
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published
 
@@ -141,36 +144,50 @@ class Loop:
         owned = self._claims.owned
         batch = Batch(self._service, programme, self._loader, self._codec, self._keyring)
         await self._chores.choose(batch, owned, self._committed)
-        shares = [(place, await self._read(place, records)) for place, records in fetched]
-        reads = [item for _, items in shares for item in items if isinstance(item, Read)]
-        customers = {
-            read.customer_id: place.partition for place, items in shares for read in items if isinstance(read, Read)
-        }
-        await self._loader.load(owned, {**customers, **self._chores.customers}, reads)
-        known = await self._known_commands(reads)
-        for (place, items), (_, records) in zip(shares, fetched, strict=True):
-            if place.partition in owned:
-                self._fold(batch, owned[place.partition], place, items, records, known)
+        await self._loader.load(owned, {**self._named(fetched), **self._chores.customers}, ())
+        known: set[str] = set()
+        for place, records in fetched:
+            for start in range(0, len(records), SLICE):
+                some = records[start : start + SLICE]
+                items = await self._read(place, some)
+                if place.partition not in owned:
+                    break
+                reads = [item for item in items if isinstance(item, Read)]
+                await self._loader.load(owned, {read.customer_id: place.partition for read in reads}, reads)
+                known |= await self._known_commands(reads)
+                if not self._fold(batch, owned[place.partition], place, items, some, known):
+                    break
                 await asyncio.sleep(0)
         await self._chores.work(batch, owned)
         return batch if batch.parts else None
 
+    def _named(self, fetched: list[Fetched]) -> dict[str, int]:
+        """The customers whom records name by their key, with their partition: nearly always those that they are about,
+        so that what is stored of all of them is asked for at once."""
+        found: dict[str, int] = {}
+        for place, records in fetched:
+            keys = {record.key for record in records if record.key and len(record.key) <= MAX_ID}
+            for name in [key.decode("ascii", "replace") for key in keys]:
+                if self._home(name) == place.partition:
+                    found[name] = place.partition
+        return found
+
+    def _home(self, customer_id: str) -> int:
+        head = self._loader.cache.heads.get(customer_id)
+        return partition_of(customer_id, self._partitions) if head is None else head.partition
+
     async def _read(self, place: TopicPartition, records: Sequence[Raw]) -> list[Item]:
-        read, heads, number = self._inbox.read, self._loader.cache.heads, place.partition
+        read, number = self._inbox.read, place.partition
         items: list[Item] = []
         some = [read(record) for record in records]
         lying = [_place(item) for item in some if isinstance(item, Elsewhere)]
         values = await self._source.read(lying) if lying else {}
         for item in some:
             found = self._inbox.found(item, values[_place(item)]) if isinstance(item, Elsewhere) else item
-            if isinstance(found, Read):
-                head = heads.get(found.customer_id)
-                home = partition_of(found.customer_id, self._partitions) if head is None else head.partition
-                if home != number:
-                    items.append(Astray(found, home))
-                    continue
-            items.append(found)
-        await asyncio.sleep(0)
+            if isinstance(found, Read) and (home := self._home(found.customer_id)) != number:
+                items.append(Astray(found, home))
+            else:
+                items.append(found)
         return items
 
     def _fold(
@@ -181,7 +198,8 @@ class Loop:
         items: list[Item],
         records: Sequence[Raw],
         known: set[str],
-    ) -> None:
+    ) -> bool:
+        """Whether the partition's records go on: not beyond one that blocks it, or a tick that is not settled yet."""
         part = batch.part(owned)
         for item, record in zip(items, records, strict=True):
             match item:
@@ -195,7 +213,7 @@ class Loop:
                             batch.take(part, item)
                         except Blocked as blocked:
                             self._claims.block(place, record.offset, str(blocked))
-                            return
+                            return False
                 case Astray(read, home):
                     batch.forward(part, read.origin, read.customer_id, home)
                     batch.size += 1
@@ -206,17 +224,18 @@ class Loop:
                     batch.counts[place.topic, "dead"] += 1
                 case Broken():
                     self._claims.block(place, record.offset, item.reason)
-                    return
+                    return False
                 case Noticed():
                     owned.next[place.topic] = self._chores.notice(owned, item, known)
                     batch.size += 1
                     if owned.settling is not None and place.topic == CLOCK:
-                        return  # the rest of the clock is read again when this tick is done with
+                        return False  # the rest of the clock is read again when this tick is done with
                     continue
             owned.next[place.topic] = record.offset + 1
         if records and place.topic != CLOCK:
             at = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
             part.oldest = at if part.oldest is None else min(part.oldest, at)
+        return True
 
     async def _known_commands(self, reads: list[Read]) -> set[str]:
         ids = [read.command.command_id for read in reads if read.command is not None]
