@@ -29,7 +29,7 @@ from services.profile.values import BadValueError, checked
 from shared.contracts.profile import ChannelName, Purpose
 from shared.http.commands import ACCEPTED, Send
 from shared.http.problems import Problem, invalid
-from shared.http.reads import STEP, CustomerId, Head, IfNoneMatch, Reader, reply, unchanged
+from shared.http.reads import STEP, CustomerId, Head, IfNoneMatch, Reader, reply, same, steady, unchanged
 from shared.http.sealed import Sealers, opened
 from shared.http.tokens import Anybody, Principal, allow
 from shared.rulebook.programme import Programme, Version
@@ -53,10 +53,6 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
     """The routes; `programme` gives all versions that are known at the moment."""
     router = APIRouter(tags=["profile"])
 
-    def version(*times: datetime | None) -> Version:
-        found = programme()
-        return found.in_force(max(at for at in times if at is not None)) or found.versions[0]
-
     async def known(customer_id: str) -> tuple[Head[State], State]:
         head = await reader.head(customer_id)
         if head.state is not None and head.state.erasure is not None:
@@ -70,7 +66,7 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         if response.status_code != 200:  # noqa: PLR2004
             return response
         shown = await opened(json.loads(bytes(response.body)), sealers)
-        return JSONResponse(views.described(shown, version(datetime.fromisoformat(shown.pop("now")))))
+        return JSONResponse(views.described(shown, _version(programme(), datetime.fromisoformat(shown.pop("now")))))
 
     async def boxes(customer_id: str, values: Mapping[str, str | None], sealers: Sealers) -> dict[str, str | None]:
         """The values of a request by path, sealed."""
@@ -84,11 +80,16 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
     async def profile(
         request: Request, who: Reading, customer_id: CustomerId, sealers: Keys, seen: IfNoneMatch = None
     ) -> Response:
-        head, state = await known(customer_id)
-        if unchanged(request, head.version):
-            return reply(request, head.version, None)
-        shown = views.described(views.profile(customer_id, state), version(state.clock, head.tick))
-        return reply(request, head.version, await opened(shown, sealers))
+        def shown(head: Head[State], programme: Programme) -> dict[str, Any]:
+            assert head.state is not None
+            return views.described(
+                views.profile(customer_id, head.state), _version(programme, head.state.clock, head.tick)
+            )
+
+        head, _ = await known(customer_id)
+        if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _clock):
+            return same(head.version)
+        return reply(head.version, await opened(shown(head, programme()), sealers))
 
     @router.patch(
         "/customers/{customer_id}/profile",
@@ -150,11 +151,14 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
     async def export(
         request: Request, who: Reading, customer_id: CustomerId, sealers: Keys, seen: IfNoneMatch = None
     ) -> Response:
+        def shown(head: Head[State], _programme: Programme) -> State | None:
+            return head.state  # notes change it too, and all that is held is in it or in its events
+
         head, state = await known(customer_id)
-        if unchanged(request, head.version):
-            return reply(request, head.version, None)
+        if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _clock):
+            return same(head.version)
         events = [event async for event in _events(reader, customer_id, head.version)]
-        return reply(request, head.version, await opened(views.export(customer_id, state, events), sealers))
+        return reply(head.version, await opened(views.export(customer_id, state, events), sealers))
 
     @router.delete(
         "/customers/{customer_id}", response_model=Receipt, summary="Forget a customer, for ever", responses=ACCEPTED
@@ -227,6 +231,15 @@ def _check_names(values: Mapping[str, str | None], versions: Sequence[Version]) 
         except BadValueError as error:
             faults.append((path, str(error)))
     raise invalid(faults)
+
+
+def _version(programme: Programme, *times: datetime | None) -> Version:
+    """The one in force at the latest of these times."""
+    return programme.in_force(max(at for at in times if at is not None)) or programme.versions[0]
+
+
+def _clock(state: State) -> datetime | None:
+    return state.clock
 
 
 async def _owner(reader: Reader[State], card_id: str) -> str:

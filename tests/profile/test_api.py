@@ -34,6 +34,7 @@ from tests.http.stand import LOCAL, bearer, problem
 from tests.profile.world import (
     CUSTOMER,
     EMAIL,
+    FIELDS,
     PHONE,
     WHOLE,
     Customer,
@@ -42,6 +43,7 @@ from tests.profile.world import (
     notified,
     programme_of,
     terms,
+    tick,
     wish_to_be_forgotten,
 )
 
@@ -91,6 +93,14 @@ class Kept:
         if customer_id != CUSTOMER or not self.customer.log:
             return Head(None, 0, self.customer.tick)
         return Head(state, state.version, self.customer.tick)
+
+    async def since(self, customer_id: str, version: int) -> State | None:
+        state, events = rules.initial(customer_id), 0
+        for entry in self.customer.log if customer_id == CUSTOMER else []:
+            state, events = rules.evolve(state, entry), events + entry.public
+            if events == version:
+                return state
+        return None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         return {each: state for each in customer_ids if (state := (await self.head(each)).state) is not None}
@@ -186,6 +196,28 @@ async def test_the_tag_changes_with_any_value_that_is_shown(client: httpx.AsyncC
         await client.put(f"{URL}/consents/marketing", headers=MINE, json={"granted": granted, "text": "1"})
         seen.add((await client.get(f"{URL}/profile", headers=MINE)).headers["etag"])
     assert len(seen) == 7
+
+
+async def test_what_the_programme_changes_is_sent_although_the_version_stays(kept: Kept, client: httpx.AsyncClient):
+    known = {**MINE, "If-None-Match": (await client.get(f"{URL}/profile", headers=MINE)).headers["etag"]}
+    colour = terms(2, "2011-01-01", fields=FIELDS | {"colour": "text"})
+    kept.customer.programme = programme_of(terms(), colour)
+    kept.customer.take(tick("2010-12-31"))
+    assert (await client.get(f"{URL}/profile", headers=known)).status_code == 304
+    kept.customer.take(tick("2011-01-01"))
+    answer = await client.get(f"{URL}/profile", headers=known)
+    assert answer.json()["fields"]["colour"] is None
+    assert answer.headers["etag"] == known["If-None-Match"] == f'"{answer.json()["version"]}"'
+
+
+async def test_what_a_note_changes_is_exported_although_the_version_stays(kept: Kept, client: httpx.AsyncClient):
+    known = {**MINE, "If-None-Match": (await client.get(f"{URL}/export", headers=MINE)).headers["etag"]}
+    assert (await client.get(f"{URL}/export", headers=known)).status_code == 304
+    kept.customer.take(crm("2010-12-02", {"email": EMAIL}))  # the same, confirmed
+    answer = await client.get(f"{URL}/export", headers=known)
+    assert answer.json()["values"][0]["at"] == "2010-12-02T12:00:00Z"
+    assert answer.headers["etag"] == known["If-None-Match"]
+    assert (await client.get(f"{URL}/profile", headers=known)).status_code == 304
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "application/merge-patch+json"])

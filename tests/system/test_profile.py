@@ -73,6 +73,26 @@ async def test_an_edit_is_answered_with_the_completion_after_it_and_read_back_th
     assert command["type"] == "EditProfile.v1"
 
 
+async def test_what_is_known_is_not_sent_again_until_something_of_it_changes(people: People) -> None:
+    await people.crm("p-9", occurred_at=ago(hours=2), fields={"email": "anna@example.org"})
+    await people.shown("p-9", version=3)
+    known = {"If-None-Match": '"3"'}
+
+    async def status(part: str) -> int:
+        answer = await people.call("GET", f"/customers/p-9/{part}", headers=known)
+        assert answer.headers["ETag"] == '"3"'
+        return answer.status_code
+
+    assert [await status(part) for part in ("profile", "export")] == [304, 304]
+    await people.crm("p-9", occurred_at=ago(hours=1), fields={"email": "anna@example.org"})
+
+    async def noted() -> bool:
+        return await status("export") == 200
+
+    await until(noted, "the export to show when the value was confirmed", 30)
+    assert await status("profile") == 304
+
+
 async def test_a_refused_edit_names_every_field_and_nothing_of_it_is_kept(people: People) -> None:
     before = await people.enrolled("p-3", fields={"email": "anna@example.org"})
     body = {"fields": {"email": "nonsense", "phone": "12", "address": "Lindenstr. 1"}, "locale": "german"}
