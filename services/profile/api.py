@@ -3,12 +3,12 @@
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.profile import views
+from services.profile import history, views
 from services.profile.bodies import (
     Card,
     CardOwner,
@@ -29,7 +29,19 @@ from services.profile.values import BadValueError, checked
 from shared.contracts.profile import ChannelName, Purpose
 from shared.http.commands import ACCEPTED, Send
 from shared.http.problems import Problem, invalid
-from shared.http.reads import STEP, CustomerId, Head, IfNoneMatch, Reader, reply, same, steady, unchanged
+from shared.http.reads import (
+    STEP,
+    CustomerId,
+    Head,
+    IfNoneMatch,
+    Logged,
+    Reader,
+    reply,
+    same,
+    steady,
+    streamed,
+    unchanged,
+)
 from shared.http.sealed import Sealers, opened
 from shared.http.tokens import Anybody, Principal, allow
 from shared.rulebook.programme import Programme, Version
@@ -39,6 +51,7 @@ Reading = Annotated[Principal, allow("customer", "staff", "ops")]
 Writing = Annotated[Principal, allow("customer", "staff")]
 Switching = Annotated[Principal, allow("customer", "staff", "contacts")]
 Till = Annotated[Principal, allow("pos", "staff", "ops")]
+_SAME: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Same"}}
 CardId = Annotated[str, Path(pattern=r"^[0-9]{2,4}-[0-9a-f]{32}$")]
 
 
@@ -76,7 +89,12 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
             raise Problem("erased")
         return {path: None if text is None else sealer.seal(path, text) for path, text in values.items()}
 
-    @router.get("/customers/{customer_id}/profile", response_model=Profile, summary="The profile, and what it lacks")
+    @router.get(
+        "/customers/{customer_id}/profile",
+        response_model=Profile,
+        summary="The profile, and what it lacks",
+        responses=_SAME,
+    )
     async def profile(
         request: Request, who: Reading, customer_id: CustomerId, sealers: Keys, seen: IfNoneMatch = None
     ) -> Response:
@@ -147,7 +165,12 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         said = {"purpose": purpose, **body.model_dump()}
         return await after(await sending(who, "SetConsent.v1", customer_id, said), sealers)
 
-    @router.get("/customers/{customer_id}/export", response_model=Export, summary="Everything held of a person")
+    @router.get(
+        "/customers/{customer_id}/export",
+        response_model=Export,
+        summary="Everything held of a person",
+        responses=_SAME,
+    )
     async def export(
         request: Request, who: Reading, customer_id: CustomerId, sealers: Keys, seen: IfNoneMatch = None
     ) -> Response:
@@ -157,8 +180,13 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         head, state = await known(customer_id)
         if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _clock):
             return same(head.version)
-        events = [event async for event in _events(reader, customer_id, head.version)]
-        return reply(head.version, await opened(views.export(customer_id, state, events), sealers))
+
+        async def each(show: Callable[[Sequence[history.Stored]], Any]) -> AsyncGenerator[Any]:
+            async for document in _log(reader, customer_id, head.revision):
+                yield await opened(show(document.entries), sealers)
+
+        lists = {"events": each(history.events), "history": each(history.Changes(customer_id).of)}
+        return streamed(head.version, await opened(views.export(customer_id, state), sealers), lists)
 
     @router.delete(
         "/customers/{customer_id}", response_model=Receipt, summary="Forget a customer, for ever", responses=ACCEPTED
@@ -249,12 +277,10 @@ async def _owner(reader: Reader[State], card_id: str) -> str:
     return found["customer"]
 
 
-async def _events(reader: Reader[State], customer_id: str, version: int) -> AsyncGenerator[dict[str, Any]]:
-    """All events of a customer up to that version, newest first."""
-    below: int | None = None
+async def _log(reader: Reader[State], customer_id: str, revision: int) -> AsyncGenerator[Logged]:
+    """All log documents of a customer up to that revision, newest first."""
+    below = revision + 1
     while documents := await reader.log(customer_id, below, STEP):
         for document in documents:
-            for event in reversed(document.events):
-                if (found := json.loads(event))["version"] <= version:
-                    yield found
+            yield document
         below = documents[-1].revision

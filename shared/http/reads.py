@@ -2,12 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from msgspec import Struct
 
 from shared.http.problems import invalid
@@ -22,18 +23,27 @@ STEP: Final = 16  # log documents read at once; each holds what one batch did to
 
 
 class Head(Struct, Generic[State], frozen=True):
-    """A customer as stored. Unknown: `state` is None and `version` 0. `tick`: the last one of the partition."""
+    """A customer as stored. Unknown: `state` is None and `version` 0. `tick`: the last one of the partition.
+
+    `revision`: of the newest log document.
+    """
 
     state: State | None
     version: int
     tick: datetime | None
+    revision: int = 0
 
 
 class Logged(Struct, frozen=True):
-    """One log document: its `revision`, and the events it published, encoded, oldest first."""
+    """One log document: its `revision`, and the events it published, encoded, oldest first.
+
+    `entries`: all that it holds, in the same order: each an `event` or a private `note`, with a `memo` where it has
+    private fields; JSON texts, values of a person sealed.
+    """
 
     revision: int
     events: Sequence[bytes]
+    entries: Sequence[Mapping[str, str]] = ()
 
 
 class Reader(Protocol[State]):
@@ -180,6 +190,31 @@ def same(version: int) -> Response:
 def reply(version: int, body: Any) -> Response:
     """200 with the body and its version as `ETag`."""
     return JSONResponse(body, 200, _headers(version))
+
+
+def streamed(version: int, body: Mapping[str, Any], lists: Mapping[str, AsyncIterable[Sequence[Any]]]) -> Response:
+    """The same, and with the body lists that may be too long to hold: by name, each in parts, one at a time.
+
+    What goes wrong with a part cuts the connection, so that nobody takes half an answer for a whole one.
+    """
+
+    async def parts() -> AsyncGenerator[str]:
+        yield _json(body)[:-1]
+        for name, several in lists.items():
+            separator = ""
+            yield f',"{name}":['
+            async for items in several:
+                if items:
+                    yield separator + _json(items)[1:-1]
+                    separator = ","
+            yield "]"
+        yield "}"
+
+    return StreamingResponse(parts(), 200, _headers(version), "application/json")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _headers(version: int) -> dict[str, str]:

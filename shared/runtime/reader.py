@@ -28,7 +28,7 @@ class DatabaseReader:
         tick = partition[0]["tick"] if partition else None
         if not found:
             return Head(None, 0, tick)
-        return Head(self._codec.load(found[0]), found[0]["version"], tick)
+        return Head(self._codec.load(found[0]), found[0]["version"], tick, _revision(found[0]))
 
     async def since(self, customer_id: str, version: int) -> Any:
         """The customer as they were when that version, their newest, came; `None` where it never did."""
@@ -76,6 +76,7 @@ class DatabaseReader:
             Logged(
                 _revision(document),
                 [entry["event"].encode() for entry in document["entries"] if "event" in entry],
+                document["entries"],
             )
             for document in found
         ]

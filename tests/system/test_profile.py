@@ -171,6 +171,27 @@ async def test_the_export_holds_every_value_and_every_consent_ever_given(people:
     assert len(export["events"]) == export["version"] == (await people.shown("p-8"))["version"]
 
 
+async def test_the_export_tells_what_was_before_however_much_that_is(people: People) -> None:
+    await people.enrolled("p-10", fields={"email": "first@example.org"}, name="Anna")
+    await people.own("PATCH", "p-10", "/profile", {"name": "Berta"})
+    began, many = datetime.now(UTC), 3_000
+    for n in range(many):
+        said = {"email": f"e{n}@example.org"}
+        await people.crm("p-10", occurred_at=(began + timedelta(seconds=n + 1)).isoformat(), fields=said)
+    await people.shown("p-10", fields=dict.fromkeys(FIELDS) | {"email": f"e{many - 1}@example.org"})
+    export = (await people.own("GET", "p-10", "/export")).json()
+    values = [value for change in export["history"] for value in change["values"]]
+    emails = [value for value in values if value["field"] == "fields.email"]
+    assert [value["value"] for value in reversed(emails)] == [
+        "first@example.org",
+        *(f"e{n}@example.org" for n in range(many)),
+    ]
+    assert [value["until"] for value in emails] == [None, *(value["at"] for value in emails[:-1])]
+    names = [(value["value"], value["said_by"], value["until"] is None) for value in values if value["field"] == "name"]
+    assert names == [("Berta", "customer", True), ("Anna", "crm", False)]
+    assert len(export["events"]) == export["version"] > many
+
+
 async def test_the_notifier_gets_addresses_with_a_token_of_its_own_and_nobody_else_does(people: People) -> None:
     asked = {"customer_ids": ["p-8", "p-4", "nobody"]}
     answer = await people.call("POST", "/contacts", asked, scope="contacts")
