@@ -13,11 +13,12 @@ from services.ledger import shapes, views
 from services.ledger.coupons import Coupons
 from services.ledger.quotes import quote
 from services.ledger.state import State
+from services.ledger.texts import wording
 from shared.contracts.pos import PurchaseCompleted
 from shared.contracts.records import fault
 from shared.http.commands import ACCEPTED, Send
 from shared.http.problems import Problem, invalid
-from shared.http.reads import CustomerId, Head, IfNoneMatch, Paging, Reader, listing, reply, unchanged
+from shared.http.reads import CustomerId, Head, IfNoneMatch, Paging, Reader, listing, reply, same, steady, unchanged
 from shared.http.tokens import Principal, allow
 from shared.rulebook.programme import Programme
 from shared.rulebook.refused import Refused
@@ -53,7 +54,9 @@ def _reads(router: APIRouter, reader: Reader[State], programme: Callable[[], Pro
     @customers.get("/balance", response_model=shapes.Balance, summary="Points, and when they expire")
     async def balance(request: Request, who: Caller, customer_id: CustomerId, known: IfNoneMatch = None) -> Response:
         head = await reader.head(customer_id)
-        return reply(request, head.version, views.balance(head.state, head.version))
+        if unchanged(request, head.version):  # points move with events alone
+            return same(head.version)
+        return reply(head.version, views.balance(head.state, head.version))
 
     @customers.get("/entries", response_model=shapes.Entries, summary="Movements of points, newest first")
     async def entries(
@@ -63,18 +66,26 @@ def _reads(router: APIRouter, reader: Reader[State], programme: Callable[[], Pro
         page: Paging,
         known: IfNoneMatch = None,
     ) -> Response:
+        def shown(_head: Head[State], programme: Programme) -> list[Any]:
+            return wording(programme)  # all else that entries say is their events'
+
         head = await reader.head(customer_id)
-        if unchanged(request, head.version):
-            return reply(request, head.version, None)
-        return reply(request, head.version, await listing(reader, customer_id, page, views.entry_item(programme())))
+        if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _since):
+            return same(head.version)
+        return reply(head.version, await listing(reader, customer_id, page, views.entry_item(programme())))
 
     @customers.get("/benefits", response_model=shapes.Benefits, summary="Benefits, and what each still needs")
     async def benefits(request: Request, who: Caller, customer_id: CustomerId, known: IfNoneMatch = None) -> Response:
         def code(benefit: str, period: str | None) -> str:
             return coupons.code(customer_id, benefit, period)
 
+        def shown(head: Head[State], programme: Programme) -> dict[str, Any]:
+            return views.benefits(head.state, programme, _now(head), code)
+
         head = await reader.head(customer_id)
-        return reply(request, head.version, views.benefits(head.state, programme(), _now(head), code))
+        if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _since):
+            return same(head.version)
+        return reply(head.version, shown(head, programme()))
 
     @customers.post(
         "/quotes",
@@ -170,8 +181,13 @@ def _writes(router: APIRouter, reader: Reader[State], programme: Callable[[], Pr
 
 def _now(head: Head[State]) -> datetime:
     """The time at which a customer's benefits stand; the caller's time only for one of whom nothing is known."""
-    known = [head.tick, head.state and head.state.clock, head.state and head.state.benefits.at]
+    known = [head.tick, head.state and _since(head.state)]
     return max((at for at in known if at is not None), default=datetime.now(UTC))
+
+
+def _since(state: State) -> datetime | None:
+    """The time that a customer's state stands at, without the last tick."""
+    return max((at for at in (state.clock, state.benefits.at) if at is not None), default=None)
 
 
 def _sale(customer_id: str, body: dict[str, Any]) -> PurchaseCompleted:

@@ -147,6 +147,15 @@ def label(programme: Programme, pick: Callable[[Version], Mapping[str, Label]], 
     return None
 
 
+def wording(programme: Programme) -> list[Any]:
+    """What texts take from the programme as a whole: they stay as they are while this does."""
+    labels: list[dict[str, Label]] = [{}, {}]
+    for version in programme.versions:
+        labels[0] |= tier_labels(version)
+        labels[1] |= benefit_labels(version)
+    return [*labels, programme.versions[-1].terms.points.value_minor]
+
+
 def benefit_labels(version: Version) -> Mapping[str, Label]:
     """The names of a version's benefits."""
     return {one.id: one.label for one in version.terms.benefits}

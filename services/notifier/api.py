@@ -12,7 +12,7 @@ from services.notifier.delivery.contacts import ProfileAway
 from services.notifier.delivery.links import Links, Wish
 from services.notifier.rules import State
 from shared.http.problems import Problem, unavailable
-from shared.http.reads import CustomerId, IfNoneMatch, Paging, Reader, listing, reply
+from shared.http.reads import CustomerId, IfNoneMatch, Paging, Reader, listing, reply, same, unchanged
 from shared.http.tokens import Principal, allow
 from shared.rulebook.programme import Programme
 
@@ -66,7 +66,7 @@ def routes_with(links: Links, switch_off: SwitchOff) -> Routes:
             shown["items"] = [*waiting, *shown["items"]]
             if waiting:  # what waits changes without a new version
                 return JSONResponse(shown, headers={"Cache-Control": "private, no-cache", "Vary": "Authorization"})
-            return reply(request, head.version, shown)
+            return same(head.version) if unchanged(request, head.version) else reply(head.version, shown)
 
         @router.get("/unsubscribe/{token}", response_class=HTMLResponse, summary="Asks before anything changes")
         async def ask(token: Token) -> Response:

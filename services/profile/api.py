@@ -3,12 +3,12 @@
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.profile import views
+from services.profile import history, views
 from services.profile.bodies import (
     Card,
     CardOwner,
@@ -29,7 +29,19 @@ from services.profile.values import BadValueError, checked
 from shared.contracts.profile import ChannelName, Purpose
 from shared.http.commands import ACCEPTED, Send
 from shared.http.problems import Problem, invalid
-from shared.http.reads import STEP, CustomerId, Head, IfNoneMatch, Reader, reply, unchanged
+from shared.http.reads import (
+    STEP,
+    CustomerId,
+    Head,
+    IfNoneMatch,
+    Logged,
+    Reader,
+    reply,
+    same,
+    steady,
+    streamed,
+    unchanged,
+)
 from shared.http.sealed import Sealers, opened
 from shared.http.tokens import Anybody, Principal, allow
 from shared.rulebook.programme import Programme, Version
@@ -39,6 +51,7 @@ Reading = Annotated[Principal, allow("customer", "staff", "ops")]
 Writing = Annotated[Principal, allow("customer", "staff")]
 Switching = Annotated[Principal, allow("customer", "staff", "contacts")]
 Till = Annotated[Principal, allow("pos", "staff", "ops")]
+_SAME: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Same"}}
 CardId = Annotated[str, Path(pattern=r"^[0-9]{2,4}-[0-9a-f]{32}$")]
 
 
@@ -53,10 +66,6 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
     """The routes; `programme` gives all versions that are known at the moment."""
     router = APIRouter(tags=["profile"])
 
-    def version(*times: datetime | None) -> Version:
-        found = programme()
-        return found.in_force(max(at for at in times if at is not None)) or found.versions[0]
-
     async def known(customer_id: str) -> tuple[Head[State], State]:
         head = await reader.head(customer_id)
         if head.state is not None and head.state.erasure is not None:
@@ -70,7 +79,7 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         if response.status_code != 200:  # noqa: PLR2004
             return response
         shown = await opened(json.loads(bytes(response.body)), sealers)
-        return JSONResponse(views.described(shown, version(datetime.fromisoformat(shown.pop("now")))))
+        return JSONResponse(views.described(shown, _version(programme(), datetime.fromisoformat(shown.pop("now")))))
 
     async def boxes(customer_id: str, values: Mapping[str, str | None], sealers: Sealers) -> dict[str, str | None]:
         """The values of a request by path, sealed."""
@@ -80,15 +89,25 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
             raise Problem("erased")
         return {path: None if text is None else sealer.seal(path, text) for path, text in values.items()}
 
-    @router.get("/customers/{customer_id}/profile", response_model=Profile, summary="The profile, and what it lacks")
+    @router.get(
+        "/customers/{customer_id}/profile",
+        response_model=Profile,
+        summary="The profile, and what it lacks",
+        responses=_SAME,
+    )
     async def profile(
         request: Request, who: Reading, customer_id: CustomerId, sealers: Keys, seen: IfNoneMatch = None
     ) -> Response:
-        head, state = await known(customer_id)
-        if unchanged(request, head.version):
-            return reply(request, head.version, None)
-        shown = views.described(views.profile(customer_id, state), version(state.clock, head.tick))
-        return reply(request, head.version, await opened(shown, sealers))
+        def shown(head: Head[State], programme: Programme) -> dict[str, Any]:
+            assert head.state is not None
+            return views.described(
+                views.profile(customer_id, head.state), _version(programme, head.state.clock, head.tick)
+            )
+
+        head, _ = await known(customer_id)
+        if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _clock):
+            return same(head.version)
+        return reply(head.version, await opened(shown(head, programme()), sealers))
 
     @router.patch(
         "/customers/{customer_id}/profile",
@@ -146,15 +165,28 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
         said = {"purpose": purpose, **body.model_dump()}
         return await after(await sending(who, "SetConsent.v1", customer_id, said), sealers)
 
-    @router.get("/customers/{customer_id}/export", response_model=Export, summary="Everything held of a person")
+    @router.get(
+        "/customers/{customer_id}/export",
+        response_model=Export,
+        summary="Everything held of a person",
+        responses=_SAME,
+    )
     async def export(
         request: Request, who: Reading, customer_id: CustomerId, sealers: Keys, seen: IfNoneMatch = None
     ) -> Response:
+        def shown(head: Head[State], _programme: Programme) -> State | None:
+            return head.state  # notes change it too, and all that is held is in it or in its events
+
         head, state = await known(customer_id)
-        if unchanged(request, head.version):
-            return reply(request, head.version, None)
-        events = [event async for event in _events(reader, customer_id, head.version)]
-        return reply(request, head.version, await opened(views.export(customer_id, state, events), sealers))
+        if unchanged(request, head.version) and await steady(reader, customer_id, head, programme(), shown, _clock):
+            return same(head.version)
+
+        async def each(show: Callable[[Sequence[history.Stored]], Any]) -> AsyncGenerator[Any]:
+            async for document in _log(reader, customer_id, head.revision):
+                yield await opened(show(document.entries), sealers)
+
+        lists = {"events": each(history.events), "history": each(history.Changes(customer_id).of)}
+        return streamed(head.version, await opened(views.export(customer_id, state), sealers), lists)
 
     @router.delete(
         "/customers/{customer_id}", response_model=Receipt, summary="Forget a customer, for ever", responses=ACCEPTED
@@ -229,6 +261,15 @@ def _check_names(values: Mapping[str, str | None], versions: Sequence[Version]) 
     raise invalid(faults)
 
 
+def _version(programme: Programme, *times: datetime | None) -> Version:
+    """The one in force at the latest of these times."""
+    return programme.in_force(max(at for at in times if at is not None)) or programme.versions[0]
+
+
+def _clock(state: State) -> datetime | None:
+    return state.clock
+
+
 async def _owner(reader: Reader[State], card_id: str) -> str:
     found = await reader.view(views.CARDS, card_id)
     if found is None:
@@ -236,12 +277,10 @@ async def _owner(reader: Reader[State], card_id: str) -> str:
     return found["customer"]
 
 
-async def _events(reader: Reader[State], customer_id: str, version: int) -> AsyncGenerator[dict[str, Any]]:
-    """All events of a customer up to that version, newest first."""
-    below: int | None = None
+async def _log(reader: Reader[State], customer_id: str, revision: int) -> AsyncGenerator[Logged]:
+    """All log documents of a customer up to that revision, newest first."""
+    below = revision + 1
     while documents := await reader.log(customer_id, below, STEP):
         for document in documents:
-            for event in reversed(document.events):
-                if (found := json.loads(event))["version"] <= version:
-                    yield found
+            yield document
         below = documents[-1].revision

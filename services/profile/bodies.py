@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.crm import LONGEST
 from shared.contracts.profile import Channels
 from shared.contracts.programme import Label
+from shared.contracts.records import Cause
 
 CustomerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 FieldId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
@@ -133,8 +134,37 @@ class HeldCompletion(BaseModel):
     filled: list[str]
 
 
+class HeldBefore(Held):
+    """A value that was said `at` that time. `until`: since when another one holds; null: it is the last."""
+
+    until: datetime | None
+
+
+class Change(BaseModel):
+    """What an entry of the log changed, and what led to it: a record of the CRM, or a request.
+
+    `version`: of the event that says so; null: only the log does. `reminders`, `switched_off`: null where it did not
+    change them. `refused`: of a record of the CRM, the parts that are bad and why.
+    """
+
+    type: str
+    version: int | None
+    occurred_at: datetime
+    recorded_at: datetime
+    cause: Cause
+    refused: str | None
+    values: list[HeldBefore]
+    consents: dict[str, HeldConsent]
+    reminders: bool | None
+    switched_off: list[str] | None
+
+
 class Export(BaseModel):
-    """Everything held of a person. `events`: all that were published, newest first."""
+    """Everything held of a person.
+
+    `consents`: the last 50 for each purpose. `events`: all that were published; `history`: all values and consents that
+    ever were, as they came. Both newest first.
+    """
 
     customer_id: str
     values: list[Held]
@@ -146,6 +176,7 @@ class Export(BaseModel):
     birth_month: int | None
     last_birthday_announced: int | None
     events: list[dict[str, Any]]
+    history: list[Change]
     version: int
 
 

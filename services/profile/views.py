@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from services.profile.showing import preferences
-from services.profile.state import ADDRESSES, CLEAR, NAME, PURPOSES, Consent, State
+from services.profile.state import ADDRESSES, CLEAR, NAME, PURPOSES, Consent, Kept, State
 from shared.contracts.profile import CardIssued
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Version
@@ -49,22 +49,13 @@ def described(shown: Mapping[str, Any], version: Version) -> dict[str, Any]:
     }
 
 
-def export(customer_id: str, state: State, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The answer to `GET /customers/{id}/export`: everything that is held. `events`: all that were published."""
+def export(customer_id: str, state: State) -> dict[str, Any]:
+    """The answer to `GET /customers/{id}/export` as far as the state tells it; `history` says what was before."""
     return {
         "customer_id": customer_id,
-        "values": [
-            {
-                "field": path,
-                "value": kept.box if path in CLEAR else sealed(customer_id, path, kept.box),
-                "at": _time(kept.at),
-                "said_by": _by(kept.own),
-            }
-            for path, kept in sorted(state.kept.items())
-        ],
+        "values": [held(customer_id, path, kept) for path, kept in sorted(state.kept.items())],
         "consents": {
-            purpose: [_consent([one]) | {"said_by": _by(one.own)} for one in history]
-            for purpose, history in sorted(state.consents.items())
+            purpose: [held_consent(one) for one in history] for purpose, history in sorted(state.consents.items())
         },
         "reminders": state.reminders,
         "switched_off": list(state.off),
@@ -72,9 +63,23 @@ def export(customer_id: str, state: State, events: Sequence[Mapping[str, Any]]) 
         "completion": {"percent": state.said.percent, "filled": list(state.said.filled)} if state.said else None,
         "birth_month": state.birth_month,
         "last_birthday_announced": state.celebrated,
-        "events": list(events),
         "version": state.version,
     }
+
+
+def held(customer_id: str, path: str, kept: Kept) -> dict[str, Any]:
+    """A value as it is held, or was."""
+    return {
+        "field": path,
+        "value": kept.box if path in CLEAR else sealed(customer_id, path, kept.box),
+        "at": _time(kept.at),
+        "said_by": _by(kept.own),
+    }
+
+
+def held_consent(consent: Consent) -> dict[str, Any]:
+    """A consent as it is held, or was."""
+    return _consent([consent]) | {"said_by": _by(consent.own)}
 
 
 def contact(customer_id: str, state: State) -> dict[str, Any]:

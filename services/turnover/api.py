@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from services.turnover import views
 from services.turnover.rules import State
-from shared.http.reads import CustomerId, IfNoneMatch, Paging, Reader, listing, reply, unchanged
+from shared.http.reads import CustomerId, Head, IfNoneMatch, Paging, Reader, listing, reply, same, steady, unchanged
 from shared.http.tokens import Principal, allow
 from shared.rulebook.programme import Programme
 
@@ -68,9 +68,15 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
 
     @router.get("/turnover", response_model=Turnover, summary="Turnover of the years, and the tier")
     async def turnover(request: Request, who: Caller, customer_id: CustomerId, known: IfNoneMatch = None) -> Response:
+        def shown(head: Head[State], programme: Programme) -> dict[str, Any]:
+            return views.turnover(customer_id, head.state, head.version, programme, head.tick, datetime.now(UTC))
+
         head = await reader.head(customer_id)
-        shown = views.turnover(customer_id, head.state, head.version, programme(), head.tick, datetime.now(UTC))
-        return reply(request, head.version, shown)
+        if unchanged(request, head.version) and await steady(
+            reader, customer_id, head, programme(), shown, lambda state: state.clock
+        ):
+            return same(head.version)
+        return reply(head.version, shown(head, programme()))
 
     @router.get("/purchases", response_model=Purchases, summary="Purchases and returns, newest first")
     async def purchases(
@@ -82,7 +88,7 @@ def routes(reader: Reader[State], programme: Callable[[], Programme]) -> APIRout
     ) -> Response:
         head = await reader.head(customer_id)
         if unchanged(request, head.version):
-            return reply(request, head.version, None)
-        return reply(request, head.version, await listing(reader, customer_id, page, views.purchase_item))
+            return same(head.version)
+        return reply(head.version, await listing(reader, customer_id, page, views.purchase_item))
 
     return router

@@ -2,15 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from msgspec import Struct
 
 from shared.http.problems import invalid
+from shared.rulebook.programme import Programme
 
 State = TypeVar("State")
 
@@ -21,18 +23,27 @@ STEP: Final = 16  # log documents read at once; each holds what one batch did to
 
 
 class Head(Struct, Generic[State], frozen=True):
-    """A customer as stored. Unknown: `state` is None and `version` 0. `tick`: the last one of the partition."""
+    """A customer as stored. Unknown: `state` is None and `version` 0. `tick`: the last one of the partition.
+
+    `revision`: of the newest log document.
+    """
 
     state: State | None
     version: int
     tick: datetime | None
+    revision: int = 0
 
 
 class Logged(Struct, frozen=True):
-    """One log document: its `revision`, and the events it published, encoded, oldest first."""
+    """One log document: its `revision`, and the events it published, encoded, oldest first.
+
+    `entries`: all that it holds, in the same order: each an `event` or a private `note`, with a `memo` where it has
+    private fields; JSON texts, values of a person sealed.
+    """
 
     revision: int
     events: Sequence[bytes]
+    entries: Sequence[Mapping[str, str]] = ()
 
 
 class Reader(Protocol[State]):
@@ -40,6 +51,10 @@ class Reader(Protocol[State]):
 
     async def head(self, customer_id: str) -> Head[State]:
         """The customer, known or not."""
+        ...
+
+    async def since(self, customer_id: str, version: int) -> State | None:
+        """The customer as they were when that version, their newest, came; notes may have changed them since."""
         ...
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
@@ -129,14 +144,78 @@ async def _newest_first(
 
 
 def unchanged(request: Request, version: int) -> bool:
-    """Whether the caller already has this version (`If-None-Match`, RFC 9110)."""
+    """Whether the caller already has this version (`If-None-Match`, RFC 9110).
+
+    That is enough for what events alone decide, such as a list of them. For the rest, `steady` must hold as well.
+    """
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     return f'"{version}"' in known or "*" in known
 
 
-def reply(request: Request, version: int, body: Any) -> Response:
-    """200 with the body and its version as `ETag`; 304 without, when the caller has it."""
-    headers = {"ETag": f'"{version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization"}
-    if unchanged(request, version):
-        return Response(status_code=304, headers=headers)
-    return JSONResponse(body, 200, headers)
+async def steady(
+    reader: Reader[State],
+    customer_id: str,
+    head: Head[State],
+    programme: Programme,
+    shown: Callable[[Head[State], Programme], Any],
+    clock: Callable[[State], datetime | None],
+) -> bool:
+    """Whether whoever was shown this version, at any time and by any process, was shown what is shown now.
+
+    The clock, the programme and notes change what some calls show without an event, and so without a new version; who
+    asks names the version alone. So nothing that a process remembers tells what they have; what is stored does:
+    `shown` of the customer as the version found them, before any later tick, and under each programme since then. Where
+    that cannot be told, it does not hold: a full answer is never wrong.
+
+    `shown`: what the call says of a customer under a programme; where there is no tick, as of the customer's own time.
+    `clock`: that time, or an earlier one; `None` where it is not known.
+    """
+    then = await reader.since(customer_id, head.version) if head.version else None
+    if then is None:  # what an unknown customer is shown may have changed with every tick there ever was
+        return False
+    now = shown(head, programme)
+    if shown(Head(then, head.version, None), programme) != now:
+        return False
+    began, versions = clock(then), programme.versions
+    known = 0 if began is None else sum(version.starts <= began for version in versions)
+    earlier = (Programme(each.terms for each in versions[:count]) for count in range(max(1, known), len(versions)))
+    return all(shown(head, each) == now for each in earlier)
+
+
+def same(version: int) -> Response:
+    """304: what the caller has still holds."""
+    return Response(status_code=304, headers=_headers(version))
+
+
+def reply(version: int, body: Any) -> Response:
+    """200 with the body and its version as `ETag`."""
+    return JSONResponse(body, 200, _headers(version))
+
+
+def streamed(version: int, body: Mapping[str, Any], lists: Mapping[str, AsyncIterable[Sequence[Any]]]) -> Response:
+    """The same, and with the body lists that may be too long to hold: by name, each in parts, one at a time.
+
+    What goes wrong with a part cuts the connection, so that nobody takes half an answer for a whole one.
+    """
+
+    async def parts() -> AsyncGenerator[str]:
+        yield _json(body)[:-1]
+        for name, several in lists.items():
+            separator = ""
+            yield f',"{name}":['
+            async for items in several:
+                if items:
+                    yield separator + _json(items)[1:-1]
+                    separator = ","
+            yield "]"
+        yield "}"
+
+    return StreamingResponse(parts(), 200, _headers(version), "application/json")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _headers(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization"}

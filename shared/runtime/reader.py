@@ -28,7 +28,16 @@ class DatabaseReader:
         tick = partition[0]["tick"] if partition else None
         if not found:
             return Head(None, 0, tick)
-        return Head(self._codec.load(found[0]), found[0]["version"], tick)
+        return Head(self._codec.load(found[0]), found[0]["version"], tick, _revision(found[0]))
+
+    async def since(self, customer_id: str, version: int) -> Any:
+        """The customer as they were when that version, their newest, came; `None` where it never did."""
+        number = partition_of(customer_id, self._partitions)
+        query = {"_id": _within(number, customer_id), "version": {"$lt": version}}
+        before = await self._mongo.find(LOG, query, fields={"_id": 1}, sort=[("_id", -1)], limit=1)
+        first = _revision(before[0]) + 1 if before else 1
+        found = await self._mongo.find(LOG, {"_id": log_id(number, customer_id, first)}, fields={"entries": 0})
+        return self._codec.load(found[0]) if found else None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, Any]:
         """Of these customers, those who are known; many in one question, which costs a quarter of one for each."""
@@ -65,11 +74,16 @@ class DatabaseReader:
         found = await self._mongo.find(LOG, query, fields={"entries": 1}, sort=[("_id", -1)], limit=limit)
         return [
             Logged(
-                int(document["_id"].rsplit("/")[2]),
+                _revision(document),
                 [entry["event"].encode() for entry in document["entries"] if "event" in entry],
+                document["entries"],
             )
             for document in found
         ]
+
+
+def _revision(document: Document) -> int:
+    return int(document["_id"].rsplit("/")[2])
 
 
 def _within(number: int, customer_id: str, before_rev: int | None = None) -> Document:

@@ -21,7 +21,7 @@ from shared.http.app import make_app
 from shared.http.commands import Answer, Send, Stored
 from shared.http.limits import Limits
 from shared.http.probes import Probes
-from shared.http.reads import CustomerId, Logged, Paging, listing, reply
+from shared.http.reads import CustomerId, Logged, Paging, listing, reply, same, unchanged
 from shared.http.tokens import Guard, Keys, Principal, allow
 from shared.mongo import Unavailable
 
@@ -108,6 +108,9 @@ class Log:
     async def head(self, customer_id: str) -> Any:
         raise NotImplementedError
 
+    async def since(self, customer_id: str, version: int) -> Any:
+        raise NotImplementedError
+
     async def states(self, customer_ids: Sequence[str]) -> Any:
         raise NotImplementedError
 
@@ -150,16 +153,17 @@ class Service:
 
         @router.get("/customers/{customer_id}/thing")
         async def thing(request: Request, who: Annotated[Principal, caller], customer_id: CustomerId) -> Response:
-            return reply(request, self.version, {"version": self.version, "by": who.subject})
+            if unchanged(request, self.version):
+                return same(self.version)
+            return reply(self.version, {"version": self.version, "by": who.subject})
 
         @router.get("/customers/{customer_id}/things")
         async def things(
-            request: Request,
             who: Annotated[Principal, caller],
             customer_id: CustomerId,
             page: Paging,
         ) -> Response:
-            return reply(request, self.log.version, await listing(self.log, customer_id, page, _odd))
+            return reply(self.log.version, await listing(self.log, customer_id, page, _odd))
 
         @router.put("/customers/{customer_id}/thing")
         async def change(

@@ -1,12 +1,16 @@
 """Lists in pages, and reads that say nothing twice."""
 
 import base64
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.http.reads import streamed
 from tests.http.stand import Log, Service, bearer, problem
 
 MINE = "/customers/c-1/thing"
@@ -62,6 +66,25 @@ async def test_a_list_has_fifty_items_unless_it_is_asked_for_more(service: Servi
     service.log = Log([150] * 4)
     assert len((await client.get(LIST, headers=OPS)).json()["items"]) == 50
     assert len((await client.get(LIST, params={"limit": 200}, headers=OPS)).json()["items"]) == 200
+
+
+async def test_a_long_list_is_sent_as_it_is_made():
+    made: list[int] = []
+
+    async def several() -> AsyncGenerator[list[int]]:
+        for number in range(3):
+            made.append(number)
+            yield [number] * number
+
+    answer: Any = streamed(7, {"name": "Ж"}, {"long": several(), "empty": several_of_none()})
+    parts: list[tuple[str, int]] = [(part, len(made)) async for part in answer.body_iterator]
+    assert json.loads("".join(part for part, _ in parts)) == {"name": "Ж", "long": [1, 2, 2], "empty": []}
+    assert [count for part, count in parts if part[-1].isdigit()] == [2, 3]
+    assert answer.headers["etag"] == '"7"'
+
+
+async def several_of_none() -> AsyncGenerator[list[int]]:
+    yield []
 
 
 def encoded(text: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from services.turnover import api
+from services.turnover import api, rules
 from services.turnover.rules import State
 from shared.http.app import make_app
 from shared.http.limits import Limits
@@ -22,7 +22,7 @@ from shared.http.reads import Head, Logged
 from shared.http.tokens import Guard
 from shared.runtime.log import encode, rfc3339
 from tests.http.stand import LOCAL, bearer, problem
-from tests.turnover.world import CUSTOMER, Customer, programme_of, purchase, returned, terms, tick
+from tests.turnover.world import CUSTOMER, Customer, at, programme_of, purchase, returned, terms, tick
 
 OPS = bearer("ops")
 
@@ -37,6 +37,14 @@ class Kept:
         if customer_id != CUSTOMER or not self.customer.log:
             return Head(None, 0, self.customer.tick)
         return Head(self.customer.state, len(self.customer.log), self.customer.tick)
+
+    async def since(self, customer_id: str, version: int) -> State | None:
+        state, events = rules.initial(customer_id), 0
+        for entry in self.customer.log if customer_id == CUSTOMER else []:
+            state, events = rules.evolve(state, entry), events + entry.public
+            if events == version:
+                return state
+        return None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         raise NotImplementedError  # nothing of this service asks for several
@@ -121,6 +129,47 @@ async def test_purchases_and_returns_are_listed_newest_first_without_what_else_h
     assert (await client.get(f"/customers/{CUSTOMER}/purchases", headers=known)).status_code == 200
 
 
+async def known(client: httpx.AsyncClient, tag: str) -> int:
+    """The status of a read by somebody who was shown that version."""
+    answer = await client.get(f"/customers/{CUSTOMER}/turnover", headers={**OPS, "If-None-Match": tag})
+    assert answer.headers["etag"] == tag
+    return answer.status_code
+
+
+async def test_what_the_programme_changes_is_sent_although_the_version_stays(kept: Kept, client: httpx.AsyncClient):
+    kept.customer.take(purchase("p1", 30_00, "2010-03-01"))
+    answer = await client.get(f"/customers/{CUSTOMER}/turnover", headers=OPS)
+    tag, first = answer.headers["etag"], answer.json()
+    two = terms(2, "2010-05-01", tiers={"bronze": 0, "silver": 600_00})
+    kept.customer.programme = programme_of(terms(), two)
+    kept.customer.take(tick("2010-04-30"))
+    assert await known(client, tag) == 304  # it is not in force yet
+    kept.customer.take(tick("2010-05-01"))
+    assert await known(client, tag) == 200
+    shown = (await client.get(f"/customers/{CUSTOMER}/turnover", headers=OPS)).json()
+    assert (first["to_next_minor"], shown["to_next_minor"]) == (470_00, 570_00)
+    assert first["version"] == shown["version"]
+
+    # Back to what it was at first: nobody knows whether the caller has that, or what was shown in between.
+    kept.customer.programme = programme_of(terms(), two, terms(3, "2010-06-01"))
+    kept.customer.take(tick("2010-06-01"))
+    assert (await client.get(f"/customers/{CUSTOMER}/turnover", headers=OPS)).json() == first
+    assert await known(client, tag) == 200
+
+    kept.customer.take(purchase("p2", 1_00, "2010-06-02"))  # another version, which came under this programme
+    tag = (await client.get(f"/customers/{CUSTOMER}/turnover", headers=OPS)).headers["etag"]
+    assert await known(client, tag) == 304
+
+
+async def test_what_the_clock_changes_is_sent_before_it_is_settled_too(kept: Kept, client: httpx.AsyncClient):
+    kept.customer.take(purchase("p1", 30_00, "2010-03-01"))
+    tag = (await client.get(f"/customers/{CUSTOMER}/turnover", headers=OPS)).headers["etag"]
+    kept.customer.take(tick("2010-12-31"))
+    assert await known(client, tag) == 304
+    kept.customer.tick = at("2011-01-01")  # the owner knows it, and this customer's turn has not come
+    assert await known(client, tag) == 200
+
+
 async def test_a_customer_nobody_knows_has_spent_nothing_this_year(kept: Kept, client: httpx.AsyncClient):
     answer = await client.get("/customers/c-9/turnover", headers=OPS)
     shown = answer.json()
@@ -128,7 +177,8 @@ async def test_a_customer_nobody_knows_has_spent_nothing_this_year(kept: Kept, c
     assert shown["year"] >= 2026
     assert answer.headers["etag"] == '"0"'
     kept.customer.take(tick("2011-06-01"))
-    assert (await client.get("/customers/c-9/turnover", headers=OPS)).json()["year"] == 2011
+    known = await client.get("/customers/c-9/turnover", headers={**OPS, "If-None-Match": '"0"'})
+    assert known.json()["year"] == 2011
     assert (await client.get("/customers/c-9/purchases", headers=OPS)).json() == {"items": [], "next": None}
 
 

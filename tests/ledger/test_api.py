@@ -29,13 +29,15 @@ from shared.http.tokens import Guard
 from shared.runtime.log import encode, json_bytes, rfc3339
 from shared.runtime.rules import Command
 from tests.http.stand import LOCAL, bearer, problem
-from tests.ledger.benefits.stories import CATALOGUE, DELIVERY, VOUCHER, WELCOME, accepted, enrolled, filled
+from tests.ledger.benefits.stories import CATALOGUE, DELIVERY, SHOPPER, VOUCHER, WELCOME, accepted, enrolled, filled
 from tests.ledger.world import CUSTOMER, Customer, Given, programme_of, purchase, returned, terms, tick
 
 OPS, POS, STAFF = bearer("ops"), bearer("pos", sub="till-1"), bearer("staff", sub="staff-7")
 MINE = bearer("customer", sub=CUSTOMER)
 COUPONS = Coupons("a secret of thirty-two characters")
 PATH = f"/customers/{CUSTOMER}"
+BENEFITS = [WELCOME, CATALOGUE, DELIVERY, VOUCHER]
+PARTS = ("balance", "entries", "benefits")
 
 
 class Kept:
@@ -44,7 +46,7 @@ class Kept:
     partitions = 12
 
     def __init__(self) -> None:
-        self.given = Given(Customer(programme_of(terms(benefits=[WELCOME, CATALOGUE, DELIVERY, VOUCHER]))))
+        self.given = Given(Customer(programme_of(terms(benefits=BENEFITS))))
         self.customer = self.given.customer
         self.stored: dict[str, Stored] = {}
 
@@ -55,6 +57,14 @@ class Kept:
         public = sum(one.public for one in self.customer.log)
         known = customer_id == CUSTOMER and self.customer.log
         return Head(self.customer.state if known else None, public if known else 0, self.customer.tick)
+
+    async def since(self, customer_id: str, version: int) -> State | None:
+        state, events = rules.initial(customer_id), 0
+        for entry in self.customer.log if customer_id == CUSTOMER else []:
+            state, events = rules.evolve(state, entry), events + entry.public
+            if events == version:
+                return state
+        return None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         raise NotImplementedError  # nothing of this service asks for several
@@ -146,10 +156,37 @@ async def test_entries_come_in_pages_newest_first(rich: Kept, client: httpx.Asyn
 
 
 async def test_what_is_known_is_not_sent_again(rich: Kept, client: httpx.AsyncClient):
-    for part in ("balance", "entries", "benefits"):
+    for part in PARTS:
         answer = await client.get(f"{PATH}/{part}", headers=MINE)
         known = {**MINE, "If-None-Match": answer.headers["etag"]}
         assert (await client.get(f"{PATH}/{part}", headers=known)).status_code == 304
+
+
+async def test_another_name_is_sent_although_the_version_stays(rich: Kept, client: httpx.AsyncClient):
+    rich.given(filled("email", when="2010-04-01"))
+    tags = {part: (await client.get(f"{PATH}/{part}", headers=MINE)).headers["etag"] for part in PARTS}
+    first = terms(benefits=BENEFITS)
+    named = {"en": "Hello", "de": "Hallo", "ru": "Привет"}
+    second = terms(2, "2011-01-01", benefits=[WELCOME | {"label": named}, CATALOGUE, DELIVERY, VOUCHER])
+    rich.customer.programme = programme_of(first, second)
+    answers = {
+        part: await client.get(f"{PATH}/{part}", headers={**MINE, "If-None-Match": tag}) for part, tag in tags.items()
+    }
+    assert {part: answer.status_code for part, answer in answers.items()} == {
+        "balance": 304,
+        "entries": 200,
+        "benefits": 200,
+    }
+    assert "Hello" in answers["entries"].json()["items"][0]["text"]["en"]
+    assert answers["benefits"].json()["items"][0]["label"] == named
+    assert {part: answer.headers["etag"] for part, answer in answers.items()} == tags
+
+    third = terms(2, "2011-01-01", benefits=[*BENEFITS, SHOPPER])
+    rich.customer.programme = programme_of(first, third)
+    # It shows once it is in force. Texts of entries might have named it: nobody looks which names they hold.
+    for part, tag in tags.items():
+        answer = await client.get(f"{PATH}/{part}", headers={**MINE, "If-None-Match": tag})
+        assert answer.status_code == (200 if part == "entries" else 304)
 
 
 async def test_a_customer_nobody_knows_has_zeros_with_version_0(client: httpx.AsyncClient):

@@ -27,13 +27,14 @@ from shared.http.probes import Probes
 from shared.http.reads import Head, Logged
 from shared.http.tokens import Guard
 from shared.rulebook.refused import Refused
-from shared.runtime.log import encode, rfc3339
+from shared.runtime.log import encode, rfc3339, stored
 from shared.runtime.rules import Command
 from shared.sealing import Sealer
 from tests.http.stand import LOCAL, bearer, problem
 from tests.profile.world import (
     CUSTOMER,
     EMAIL,
+    FIELDS,
     PHONE,
     WHOLE,
     Customer,
@@ -42,6 +43,7 @@ from tests.profile.world import (
     notified,
     programme_of,
     terms,
+    tick,
     wish_to_be_forgotten,
 )
 
@@ -71,8 +73,8 @@ class Kept:
         body = COMMANDS[kind].validate_json(json.dumps(command))
         message = Command(command["command_id"], kind, customer_id, command["sender"], body)
         answered = self._take(message) if customer_id == CUSTOMER else Answer(404, {"type": "not-found"})
-        stored = Stored(command["sender"], command["fingerprint"], answered)
-        return self.stored.setdefault(command["command_id"], stored)
+        found = Stored(command["sender"], command["fingerprint"], answered)
+        return self.stored.setdefault(command["command_id"], found)
 
     def _take(self, message: Command) -> Answer:
         try:
@@ -90,16 +92,28 @@ class Kept:
         state = self.customer.state
         if customer_id != CUSTOMER or not self.customer.log:
             return Head(None, 0, self.customer.tick)
-        return Head(state, state.version, self.customer.tick)
+        return Head(state, state.version, self.customer.tick, len(self.customer.log))
+
+    async def since(self, customer_id: str, version: int) -> State | None:
+        state, events = rules.initial(customer_id), 0
+        for entry in self.customer.log if customer_id == CUSTOMER else []:
+            state, events = rules.evolve(state, entry), events + entry.public
+            if events == version:
+                return state
+        return None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         return {each: state for each in customer_ids if (state := (await self.head(each)).state) is not None}
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
-        public = [entry for entry in self.customer.log if entry.public and customer_id == CUSTOMER]
-        written = [
-            Logged(n, [encode(each, CUSTOMER, n, rfc3339(each.occurred_at))]) for n, each in enumerate(public, 1)
-        ]
+        written: list[Logged] = []
+        version = 0
+        for revision, entry in enumerate(self.customer.log if customer_id == CUSTOMER else [], 1):
+            version += entry.public
+            value = encode(entry, CUSTOMER, version if entry.public else 0, rfc3339(entry.occurred_at))
+            written.append(
+                Logged(revision, [value] if entry.public else [], [stored(value, entry.public, entry.memo, None)])
+            )
         return [each for each in reversed(written) if before_rev is None or each.revision < before_rev][:limit]
 
     async def view(self, collection: str, identity: str) -> dict[str, Any] | None:
@@ -186,6 +200,28 @@ async def test_the_tag_changes_with_any_value_that_is_shown(client: httpx.AsyncC
         await client.put(f"{URL}/consents/marketing", headers=MINE, json={"granted": granted, "text": "1"})
         seen.add((await client.get(f"{URL}/profile", headers=MINE)).headers["etag"])
     assert len(seen) == 7
+
+
+async def test_what_the_programme_changes_is_sent_although_the_version_stays(kept: Kept, client: httpx.AsyncClient):
+    known = {**MINE, "If-None-Match": (await client.get(f"{URL}/profile", headers=MINE)).headers["etag"]}
+    colour = terms(2, "2011-01-01", fields=FIELDS | {"colour": "text"})
+    kept.customer.programme = programme_of(terms(), colour)
+    kept.customer.take(tick("2010-12-31"))
+    assert (await client.get(f"{URL}/profile", headers=known)).status_code == 304
+    kept.customer.take(tick("2011-01-01"))
+    answer = await client.get(f"{URL}/profile", headers=known)
+    assert answer.json()["fields"]["colour"] is None
+    assert answer.headers["etag"] == known["If-None-Match"] == f'"{answer.json()["version"]}"'
+
+
+async def test_what_a_note_changes_is_exported_although_the_version_stays(kept: Kept, client: httpx.AsyncClient):
+    known = {**MINE, "If-None-Match": (await client.get(f"{URL}/export", headers=MINE)).headers["etag"]}
+    assert (await client.get(f"{URL}/export", headers=known)).status_code == 304
+    kept.customer.take(crm("2010-12-02", {"email": EMAIL}))  # the same, confirmed
+    answer = await client.get(f"{URL}/export", headers=known)
+    assert answer.json()["values"][0]["at"] == "2010-12-02T12:00:00Z"
+    assert answer.headers["etag"] == known["If-None-Match"]
+    assert (await client.get(f"{URL}/profile", headers=known)).status_code == 304
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "application/merge-patch+json"])
@@ -303,6 +339,54 @@ async def test_the_export_holds_everything(client: httpx.AsyncClient):
     assert held["cards"] == [card]
     assert [event["version"] for event in held["events"]] == [7, 6, 5, 4, 3, 2, 1]
     assert bodies.Export.model_validate(held).version == 7
+
+
+async def test_the_export_tells_what_was_before_and_what_it_came_of(kept: Kept, client: httpx.AsyncClient):
+    other = "berta@example.org"
+    await client.patch(f"{URL}/profile", headers=MINE, json={"fields": {"email": other}, "locale": "en"})
+    (edited,) = [command for command in kept.sent if command["type"] == "EditProfile.v1"]
+    kept.customer.take(crm("2010-12-03", {"email": EMAIL, "phone": "12"}, name=None))
+    history = (await client.get(f"{URL}/export", headers=MINE)).json()["history"]
+
+    def values(change: dict[str, Any]) -> dict[str, tuple[str | None, bool]]:
+        return {each["field"]: (each["value"], each["until"] is None) for each in change["values"]}
+
+    refused, cleared, edit, first = history
+    assert refused["refused"].startswith("fields.phone: is no phone number")
+    assert (refused["type"], refused["version"], refused["values"]) == ("ValuesRefused.v1", None, [])
+    assert values(cleared) == {"name": (None, True)}  # and of the address, the customer's is newer
+    assert values(edit) == {"fields.email": (other, True), "locale": ("en", True)}
+    assert values(first) == {"fields.email": (EMAIL, False), "locale": ("de", False), "name": ("Anna", False)}
+    assert edit["cause"] == {"type": "EditProfile.v1", "id": edited["command_id"]}
+    assert first["cause"] == {"type": "CustomerUpserted.v1", "id": "2010-12-01T12:00:00Z"}
+    before = {each["field"]: each for each in first["values"]}["fields.email"]
+    assert (before["at"], before["said_by"]) == ("2010-12-01T12:00:00Z", "crm")
+    assert before["until"] == next(each for each in edit["values"] if each["field"] == "fields.email")["at"]
+
+
+async def test_the_export_has_more_consents_and_switches_than_a_state_holds(client: httpx.AsyncClient):
+    for n in range(60):
+        said = {"granted": n % 2 == 0, "text": f"2011-{n}"}
+        assert (await client.put(f"{URL}/consents/marketing", headers=MINE, json=said)).is_success
+    await client.put(f"{URL}/channels/push", headers=MINE, json={"on": False})
+    await client.put(f"{URL}/reminders", headers=MINE, json={"on": True})
+    history = (await client.get(f"{URL}/export", headers=MINE)).json()["history"]
+    assert (history[0]["reminders"], history[1]["switched_off"]) == (True, ["push"])
+    texts = [change["consents"]["marketing"]["text"] for change in history if change["consents"]]
+    assert texts == [f"2011-{n}" for n in reversed(range(60))]
+
+
+async def test_an_export_breaks_off_where_the_key_goes_meanwhile(
+    kept: Kept, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    keys = [{CUSTOMER: kept.customer.sealer}]  # for what holds now; none for the history
+
+    async def of_all(customers: Iterable[str]) -> dict[str, Any]:
+        return keys.pop() if keys else {}
+
+    monkeypatch.setattr(kept, "of_all", of_all)
+    with pytest.raises(RuntimeError, match="response already started"):
+        await client.get(f"{URL}/export", headers=MINE)
 
 
 async def test_an_erased_customer_is_gone(kept: Kept, client: httpx.AsyncClient):

@@ -73,6 +73,26 @@ async def test_an_edit_is_answered_with_the_completion_after_it_and_read_back_th
     assert command["type"] == "EditProfile.v1"
 
 
+async def test_what_is_known_is_not_sent_again_until_something_of_it_changes(people: People) -> None:
+    await people.crm("p-9", occurred_at=ago(hours=2), fields={"email": "anna@example.org"})
+    await people.shown("p-9", version=3)
+    known = {"If-None-Match": '"3"'}
+
+    async def status(part: str) -> int:
+        answer = await people.call("GET", f"/customers/p-9/{part}", headers=known)
+        assert answer.headers["ETag"] == '"3"'
+        return answer.status_code
+
+    assert [await status(part) for part in ("profile", "export")] == [304, 304]
+    await people.crm("p-9", occurred_at=ago(hours=1), fields={"email": "anna@example.org"})
+
+    async def noted() -> bool:
+        return await status("export") == 200
+
+    await until(noted, "the export to show when the value was confirmed", 30)
+    assert await status("profile") == 304
+
+
 async def test_a_refused_edit_names_every_field_and_nothing_of_it_is_kept(people: People) -> None:
     before = await people.enrolled("p-3", fields={"email": "anna@example.org"})
     body = {"fields": {"email": "nonsense", "phone": "12", "address": "Lindenstr. 1"}, "locale": "german"}
@@ -149,6 +169,27 @@ async def test_the_export_holds_every_value_and_every_consent_ever_given(people:
     programme = export["consents"]["programme"]
     assert [(each["granted"], each["said_by"]) for each in programme] == [(True, "crm"), (False, "customer")]
     assert len(export["events"]) == export["version"] == (await people.shown("p-8"))["version"]
+
+
+async def test_the_export_tells_what_was_before_however_much_that_is(people: People) -> None:
+    await people.enrolled("p-10", fields={"email": "first@example.org"}, name="Anna")
+    await people.own("PATCH", "p-10", "/profile", {"name": "Berta"})
+    began, many = datetime.now(UTC), 3_000
+    for n in range(many):
+        said = {"email": f"e{n}@example.org"}
+        await people.crm("p-10", occurred_at=(began + timedelta(seconds=n + 1)).isoformat(), fields=said)
+    await people.shown("p-10", fields=dict.fromkeys(FIELDS) | {"email": f"e{many - 1}@example.org"})
+    export = (await people.own("GET", "p-10", "/export")).json()
+    values = [value for change in export["history"] for value in change["values"]]
+    emails = [value for value in values if value["field"] == "fields.email"]
+    assert [value["value"] for value in reversed(emails)] == [
+        "first@example.org",
+        *(f"e{n}@example.org" for n in range(many)),
+    ]
+    assert [value["until"] for value in emails] == [None, *(value["at"] for value in emails[:-1])]
+    names = [(value["value"], value["said_by"], value["until"] is None) for value in values if value["field"] == "name"]
+    assert names == [("Berta", "customer", True), ("Anna", "crm", False)]
+    assert len(export["events"]) == export["version"] > many
 
 
 async def test_the_notifier_gets_addresses_with_a_token_of_its_own_and_nobody_else_does(people: People) -> None:
