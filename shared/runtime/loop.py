@@ -45,7 +45,7 @@ from shared.runtime.store import Lost, Store
 
 log = logs.get("loop")
 UNPUBLISHED: Final = 4  # batches that may wait for Kafka before the loop does
-# Records that are read and folded before the next: what is made of them on the way goes before it leaves a core's cache.
+# Records that are read and folded before the next: what is made of them on the way goes while a core still caches it.
 SLICE: Final = 100
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a server that is away is asked again
 _NOTE: Final = 1.0  # seconds of idleness after which it is stored what has been published

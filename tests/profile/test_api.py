@@ -27,7 +27,7 @@ from shared.http.probes import Probes
 from shared.http.reads import Head, Logged
 from shared.http.tokens import Guard
 from shared.rulebook.refused import Refused
-from shared.runtime.log import encode, rfc3339, stored
+from shared.runtime.log import encode, rfc3339, stored, written
 from shared.runtime.rules import Command
 from shared.sealing import Sealer
 from tests.http.stand import LOCAL, bearer, problem
@@ -106,15 +106,14 @@ class Kept:
         return {each: state for each in customer_ids if (state := (await self.head(each)).state) is not None}
 
     async def log(self, customer_id: str, before_rev: int | None, limit: int) -> list[Logged]:
-        written: list[Logged] = []
+        documents: list[Logged] = []
         version = 0
         for revision, entry in enumerate(self.customer.log if customer_id == CUSTOMER else [], 1):
             version += entry.public
             value = encode(entry, CUSTOMER, version if entry.public else 0, rfc3339(entry.occurred_at))
-            written.append(
-                Logged(revision, [value] if entry.public else [], [stored(value, entry.public, entry.memo, None)])
-            )
-        return [each for each in reversed(written) if before_rev is None or each.revision < before_rev][:limit]
+            entries = [stored(written(value, entry.public, entry.memo, None))]
+            documents.append(Logged(revision, [value] if entry.public else [], entries))
+        return [each for each in reversed(documents) if before_rev is None or each.revision < before_rev][:limit]
 
     async def view(self, collection: str, identity: str) -> dict[str, Any] | None:
         return self.customer.views.get((collection, identity))
