@@ -30,7 +30,7 @@ def evolve(points: Points, fact: Fact) -> Points:
     """The account after an event; one of benefits leaves it as it is."""
     match fact:
         case PointsEarned():
-            if "pending" in [one.account for one in fact.postings]:
+            if fact.totals.pending > points.accounts.pending:
                 pending = points.pending.copy()
                 insort(pending, lot_of(fact.lot), key=available_first)
                 after = replace(points, pending=pending)
