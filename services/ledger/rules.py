@@ -141,7 +141,8 @@ def totals(state: State) -> Mapping[str, int]:
             months[month] = months.get(month, 0) + lot.remaining
     for month, outstanding in months.items():
         found[f"liability/{month // 100:04}-{month % 100:02}"] = outstanding
-    return found | {"customers": 1}
+    found["customers"] = 1
+    return found
 
 
 def _settle(journal: Journal, now: datetime, cause: Cause | None) -> None:

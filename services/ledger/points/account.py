@@ -3,7 +3,7 @@
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import astuple, replace
+from msgspec.structs import asdict, astuple
 
 from services.ledger.points.lots import Lot, day_number, day_of, micros, moment, total
 from shared.contracts import ledger
@@ -109,8 +109,11 @@ def shown(lot: Lot) -> ledger.Lot:
 
 def posted(accounts: Accounts, fact: Movement) -> Accounts:
     """The balances after a movement: it sums to zero, no account is on its wrong side, and they are what it tells."""
-    assert sum([one.points for one in fact.postings]) == 0, "a movement does not sum to zero"
-    after = replace(accounts, **{one.account: getattr(accounts, one.account) + one.points for one in fact.postings})
+    balances = asdict(accounts)
+    for one in fact.postings:
+        balances[one.account] += one.points
+    after = Accounts(**balances)
+    assert sum(astuple(after)) == 0, "a movement does not sum to zero"
     low = min(after.pending, after.available, after.held, after.redeemed, after.expired, -after.owed)
     assert low >= 0, "a movement takes more than there is"
     totals = (fact.totals.pending, fact.totals.available, fact.totals.held, -fact.totals.owed)

@@ -37,11 +37,12 @@ def evolve(points: Points, fact: Fact) -> Points:
             else:
                 after = _told(points, [fact.lot])
         case PointsActivated():
-            pending, lots = points.pending.copy(), points.lots.copy()
-            for lot in map(lot_of, fact.lots):
-                _set(pending, replace(lot, remaining=0), available_first)
+            count, lots = len(fact.lots), points.lots.copy()
+            ready = points.pending[:count]
+            assert [lot.id for lot in ready] == [one.lot_id for one in fact.lots], "others are available first"
+            for lot in ready:
                 insort(lots, lot, key=spent_first)
-            after = replace(points, pending=pending, lots=lots)
+            after = replace(points, pending=points.pending[count:], lots=lots)
         case PointsExpired():
             gone = expired(points, fact)
             holds = {name: _noted(hold, gone) for name, hold in points.holds.items()} if gone else points.holds

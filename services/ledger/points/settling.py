@@ -21,7 +21,7 @@ _EXPIRES_AT: Final = attrgetter("expires_at")
 
 def due(points: Points) -> int | None:
     """The next instant (microseconds since 1970) at which lots or holds change by themselves."""
-    instants = [hold.expires_at for hold in points.holds.values()]
+    instants = [hold.expires_at for hold in points.holds.values()] if points.holds else []
     if points.pending:
         instants.append(points.pending[0].available_at)
     if points.lots:
