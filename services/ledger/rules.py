@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import astuple
@@ -140,9 +141,14 @@ def totals(state: State) -> Mapping[str, int]:
             month = lot.last_day // 100
             months[month] = months.get(month, 0) + lot.remaining
     for month, outstanding in months.items():
-        found[f"liability/{month // 100:04}-{month % 100:02}"] = outstanding
+        found[_liability(month)] = outstanding
     found["customers"] = 1
     return found
+
+
+@lru_cache(maxsize=1024)
+def _liability(month: int) -> str:
+    return f"liability/{month // 100:04}-{month % 100:02}"
 
 
 def _settle(journal: Journal, now: datetime, cause: Cause | None) -> None:
