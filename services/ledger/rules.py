@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import astuple
@@ -97,7 +98,7 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
             journal.enter(benefits.review(journal.state, programme, now))
     # What this brought may be due at once: points of a purchase long ago, or of a lot that expired while it was held.
     _settle(journal, now, journal.cause)
-    check(journal.points)
+    check(journal.points, state.points)
     return journal.entries
 
 
@@ -107,8 +108,9 @@ def due_at(state: State, programme: Programme) -> datetime | None:
         return None
     instants = [settling.due(state.points), settling.notice_due(state.points, programme.calendar)]
     times = [moment(instant) for instant in instants if instant is not None]
-    later = benefits.due(state, programme)
-    return min([*times, later] if later else times, default=None)
+    if (later := benefits.due(state, programme)) is not None:
+        times.append(later)
+    return min(times, default=None)
 
 
 def answer(state: State, message: Command, entries: Sequence[Entry], _now: datetime) -> Reply:
@@ -139,8 +141,14 @@ def totals(state: State) -> Mapping[str, int]:
             month = lot.last_day // 100
             months[month] = months.get(month, 0) + lot.remaining
     for month, outstanding in months.items():
-        found[f"liability/{month // 100:04}-{month % 100:02}"] = outstanding
-    return found | {"customers": 1}
+        found[_liability(month)] = outstanding
+    found["customers"] = 1
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _liability(month: int) -> str:
+    return f"liability/{month // 100:04}-{month % 100:02}"
 
 
 def _settle(journal: Journal, now: datetime, cause: Cause | None) -> None:
@@ -169,7 +177,8 @@ def _settle(journal: Journal, now: datetime, cause: Cause | None) -> None:
 def _hear(journal: Journal, message: Heard, now: datetime) -> None:
     """An event of a sister service changes points, then benefits."""
     envelope, fact, state = message.envelope, message.fact, journal.state
-    journal.cause = made(Cause, type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
+    cause = made(Cause, type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
+    journal.cause = cause
     match fact:
         case TurnoverRecorded() | TurnoverReduced():
             journal.at = envelope.occurred_at
@@ -189,13 +198,14 @@ def _hear(journal: Journal, message: Heard, now: datetime) -> None:
         case _:
             pass
     journal.version = None
-    journal.enter(benefits.heard(journal.state, message, journal.programme, now))
+    journal.enter(benefits.heard(journal.state, message, journal.programme, now, cause))
 
 
 def _sold(journal: Journal, sale: TurnoverRecorded, version: Version) -> None:
-    if journal.state.memory.get(purchase_key(sale.store_id, sale.purchase_id), Item) is None:
+    key = purchase_key(sale.store_id, sale.purchase_id)
+    if journal.state.memory.get(key, Item) is None:
         pieces = redemptions.capture_by_purchase(journal, sale, version)
-        earning.accrue(journal, sale, version, pieces)
+        earning.accrue(journal, sale, key, version, pieces)
 
 
 def _obey(journal: Journal, message: Command, now: datetime) -> None:
@@ -219,11 +229,13 @@ def _obey(journal: Journal, message: Command, now: datetime) -> None:
 
 def _judge(programme: Programme, envelope: Envelope) -> Version:
     """The version that turnover decided by; or the one that took its place, where it started on the same day."""
-    number, newest = envelope.programme_version or 0, max([version.number for version in programme.versions])
-    if number > newest:
+    number, known = envelope.programme_version or 0, programme.versions
+    for version in known:
+        if version.number == number:
+            return version
+    if number > max([version.number for version in known]):
         raise LookupError(f"version {number} of the programme is not known yet")
-    exact = next((version for version in programme.versions if version.number == number), None)
-    found = exact or programme.in_force(envelope.occurred_at)
+    found = programme.in_force(envelope.occurred_at)
     if found is None:
         raise LookupError("an event was decided by a version of the programme that is not known")
     return found

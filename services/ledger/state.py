@@ -17,6 +17,7 @@ from shared.contracts.ledger import (
     BenefitUnlocked,
     BenefitUsed,
     LedgerFact,
+    Movement,
     PointsExpired,
 )
 from shared.contracts.records import Fact
@@ -75,6 +76,12 @@ def evolve(state: State, entry: Entry) -> State:
     for key, item in memo.items.items():
         memory = memory.put(key, item)
     match fact:
+        case PointsExpired():
+            for lot, points in evolving.expired(state.points, fact).items():
+                if lot.startswith("p:"):
+                    memory = memory.put(expired_key(lot), Expired(points))
+        case Movement():
+            pass
         case BenefitUnlocked() | BenefitLocked() | BenefitUsed() | BenefitRevoked() | BasisNoted():
             after = benefits.evolve(state.benefits, fact, entry.occurred_at, memo.basis)
             return replace(state, benefits=after)
@@ -82,10 +89,6 @@ def evolve(state: State, entry: Entry) -> State:
             return replace(state, clock=clock, memory=memory)
         case AccountClosed():
             return replace(state, erased=True)
-        case PointsExpired():
-            for lot, points in evolving.expired(state.points, fact).items():
-                if lot.startswith("p:"):
-                    memory = memory.put(expired_key(lot), Expired(points))
         case _:
             pass
     assert isinstance(fact, Fact)

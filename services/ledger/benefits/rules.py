@@ -15,7 +15,7 @@ from services.ledger.points.credit import credit
 from services.ledger.state import Memo, State, evolve
 from shared.contracts.ledger import BenefitRevoked, BenefitsFact, BenefitUnlocked, BenefitUsed, Why
 from shared.contracts.profile import BirthdayCame, CompletionChanged, CustomerEnrolled, CustomerErased, ErasureAccepted
-from shared.contracts.records import Cause, Fact, made
+from shared.contracts.records import Cause, Fact
 from shared.contracts.turnover import TierChanged, TurnoverRecorded, TurnoverReduced, YearTurned
 from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Programme, Version
@@ -25,8 +25,8 @@ from shared.runtime.rules import Heard
 _DAY: Final = timedelta(days=1)
 
 
-def heard(state: State, message: Heard, programme: Programme, now: datetime) -> list[Entry]:
-    """What an event of a sister service changes; `state` is settled up to `now`, the customer's.
+def heard(state: State, message: Heard, programme: Programme, now: datetime, cause: Cause) -> list[Entry]:
+    """What an event of a sister service changes; `state` is settled up to `now`, the customer's. `cause`: the event.
 
     A record takes effect now, and never before what took effect already; what the clock brought takes effect at its own
     time, however late it is heard.
@@ -37,9 +37,8 @@ def heard(state: State, message: Heard, programme: Programme, now: datetime) -> 
     at = envelope.occurred_at
     if not _by_clock(fact):
         at = max(at, now, benefits.at or now)
-    before = _settle(state, programme, at)
+    before = _settle(state, programme, at) if at > now else []
     state = _after(state, before)
-    cause = made(Cause, type=envelope.type, id=f"{message.service}/{envelope.customer_id}/{envelope.version}")
     brought = _look(state, _told(state.benefits.basis, fact, envelope.occurred_at), programme, at, cause)
     return before + brought + (_settle(_after(state, brought), programme, now) if brought else [])
 
@@ -62,7 +61,7 @@ def instants(state: State, programme: Programme, now: datetime) -> set[datetime]
     if benefits.at is None or benefits.basis.gone:
         return set()
     found = {version.starts for version in programme.starting(benefits.at, now)}
-    found.update(end for end in _ends(benefits) if end <= now)
+    found.update([end for end in _ends(benefits) if end <= now])
     for year in range(benefits.basis.clock + 1, calendar.year(now) + 1):
         start = calendar.start_of_year(year)
         version = programme.in_force(start)
@@ -166,7 +165,8 @@ def _credited(state: State, fact: BenefitUnlocked, points: int, entry: Entry, pr
 def _follow_clock(version: Version, basis: Basis) -> bool:
     """Whether the New Year of the clock can bring a benefit: not one for whose tier nothing was bought yet."""
     within_reach = (None, version.tiers[0]) if basis.tier is None else (None, *version.tiers)
-    return any(terms.follows_clock(one, basis) and one.requires.tier in within_reach for one in version.terms.benefits)
+    yearly = [one for one in version.terms.benefits if one.every == "year"]
+    return any(terms.follows_clock(one, basis) and one.requires.tier in within_reach for one in yearly)
 
 
 def _ends(benefits: Benefits) -> list[datetime]:

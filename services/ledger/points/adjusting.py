@@ -1,6 +1,5 @@
 """Points that staff give or take, and what becomes of an account when its customer is erased."""
 
-from services.ledger.points.account import shown
 from services.ledger.points.commands import AdjustPoints
 from services.ledger.points.earning import is_full, new_lot, span
 from services.ledger.points.journal import Journal, Moves, pages, told
@@ -17,7 +16,7 @@ def adjust(journal: Journal, asked: AdjustPoints, lot_id: str, by: str, version:
     if asked.points > 0 and not is_full(points):
         lot = new_lot(lot_id, asked.points, span(journal.at, version, journal.programme.calendar, pending=False))
         moves: Moves = [("programme", "available", asked.points)]
-        journal.move(PointsAdjusted, moves, lots=(shown(lot),), reason=asked.reason, by=by)
+        journal.move(PointsAdjusted, moves, lots=(lot,), reason=asked.reason, by=by)
     elif 0 < -asked.points <= points.accounts.available:
         for page in pages(take(points.lots, -asked.points)):
             moves = [("available", "programme", total(page))]

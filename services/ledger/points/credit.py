@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from services.ledger.points.account import shown
 from services.ledger.points.earning import is_full, new_lot, span
 from services.ledger.points.journal import movement
 from services.ledger.state import State
@@ -22,6 +21,6 @@ def credit(
     version = programme.in_force(now) or programme.versions[0]
     if is_full(state.points):
         return [Entry(AccrualRefused(points=points, reason="lots", why=why), now, cause, version.number)]
-    lot = shown(new_lot(lot_id, points, span(now, version, programme.calendar, pending=False)))
+    lot = new_lot(lot_id, points, span(now, version, programme.calendar, pending=False))
     fact = movement(state.points, PointsEarned, [("programme", "available", points)], lot=lot, why=why)
     return [Entry(fact, now, cause, version.number)]

@@ -2,14 +2,14 @@
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
-from services.ledger.points.account import Bought, Points, shown
+from services.ledger.points.account import Bought, Points
 from services.ledger.points.journal import Journal
-from services.ledger.points.lots import Lot, day_number, micros, total
-from services.ledger.state import purchase_key
+from services.ledger.points.lots import Lot, total
+from shared.contracts import ledger
 from shared.contracts.duration import Duration
 from shared.contracts.ledger import AccrualRefused, PointsEarned, Why
 from shared.contracts.records import made
@@ -36,11 +36,21 @@ def worth(amount_minor: int, per_minor: int, multiplier: str) -> int:
     return amount_minor * numerator // (per_minor * denominator)
 
 
-def earning(amount_minor: int, tier: str, version: Version, **ids: str) -> tuple[int, Why]:
-    """What an amount earns at a tier by a version, and why; `ids`: `purchase_id` and `store_id` of a purchase."""
+def earning(
+    amount_minor: int, tier: str, version: Version, purchase_id: str | None = None, store_id: str | None = None
+) -> tuple[int, Why]:
+    """What an amount earns at a tier by a version, and why; the ids are those of a purchase."""
     per_minor, multiplier = version.terms.points.per_minor, multiplier_of(tier, version)
-    fields: dict[str, Any] = {"per_minor": per_minor, "multiplier": multiplier, "tier": tier, **ids}
-    why = made(Why, rule="purchase", amount_minor=amount_minor, **fields)
+    why = made(
+        Why,
+        rule="purchase",
+        per_minor=per_minor,
+        multiplier=multiplier,
+        tier=tier,
+        amount_minor=amount_minor,
+        purchase_id=purchase_id,
+        store_id=store_id,
+    )
     return worth(amount_minor, per_minor, multiplier), why
 
 
@@ -56,18 +66,20 @@ def span(start: datetime, version: Version, calendar: Calendar, *, pending: bool
     if not pending:
         return _good(start, terms.expiry, calendar)
     hour = start.replace(minute=0, second=0, microsecond=0)
-    first, last = _hour(hour, terms.pending, terms.expiry, calendar)
-    # What is the same at both ends of an hour is the same within: no clock changes there and back in one.
-    if first.available_at - hour == last.available_at - hour - _HOUR and first.last_day == last.last_day:
-        return Span(first.available_at + (start - hour), first.expires_at, first.last_day)
-    return _good(calendar.add(start, terms.pending), terms.expiry, calendar)
+    first = _hour(hour, terms.pending, terms.expiry, calendar)
+    if first is None:
+        return _good(calendar.add(start, terms.pending), terms.expiry, calendar)
+    return Span(first.available_at + (start - hour), first.expires_at, first.last_day)
 
 
 @lru_cache(maxsize=4096)
-def _hour(hour: datetime, pending: Duration, expiry: Duration, calendar: Calendar) -> tuple[Span, Span]:
-    """When points are good that were earned as an hour begins, and as it ends."""
+def _hour(hour: datetime, pending: Duration, expiry: Duration, calendar: Calendar) -> Span | None:
+    """When points are good that were earned as an hour begins; those of the rest of it wait as long and end with the
+    same day, unless this is `None`."""
     first, last = (_good(calendar.add(at, pending), expiry, calendar) for at in (hour, hour + _HOUR))
-    return first, last
+    # What is the same at both ends of an hour is the same within: no clock changes there and back in one.
+    same = last.available_at - first.available_at == _HOUR and first.last_day == last.last_day
+    return first if same else None
 
 
 def _good(available_at: datetime, expiry: Duration, calendar: Calendar) -> Span:
@@ -75,10 +87,17 @@ def _good(available_at: datetime, expiry: Duration, calendar: Calendar) -> Span:
     return Span(available_at, calendar.start_of_day(last_day + _DAY), last_day)
 
 
-def new_lot(lot_id: str, points: int, good: Span) -> Lot:
-    """A lot of which nothing is gone."""
-    available_at, expires_at = micros(good.available_at), micros(good.expires_at)
-    return Lot(lot_id, points, points, available_at, expires_at, day_number(good.last_day))
+def new_lot(lot_id: str, points: int, good: Span) -> ledger.Lot:
+    """A lot of which nothing is gone, as events tell it."""
+    return made(
+        ledger.Lot,
+        lot_id=lot_id,
+        points=points,
+        remaining=points,
+        available_at=good.available_at,
+        expires_at=good.expires_at,
+        last_day=good.last_day,
+    )
 
 
 def is_full(points: Points) -> bool:
@@ -86,11 +105,10 @@ def is_full(points: Points) -> bool:
     return len(points.pending) + len(points.lots) >= MOST_LIVE
 
 
-def accrue(journal: Journal, sale: TurnoverRecorded, version: Version, pieces: list[Lot]) -> None:
-    """A purchase earns by its version, at the tier held before it. `pieces`: the points that paid for it."""
-    ids = {"purchase_id": sale.purchase_id, "store_id": sale.store_id}
-    points, why = earning(sale.amount_minor, sale.tier, version, **ids)
-    key, full = purchase_key(sale.store_id, sale.purchase_id), is_full(journal.points)
+def accrue(journal: Journal, sale: TurnoverRecorded, key: str, version: Version, pieces: list[Lot]) -> None:
+    """A purchase earns by its version, at the tier held before it. `key`: of it; `pieces`: the points that paid."""
+    points, why = earning(sale.amount_minor, sale.tier, version, sale.purchase_id, sale.store_id)
+    full = is_full(journal.points)
     item = Bought(
         points=0 if full else points,
         minor=sale.amount_minor,
@@ -104,8 +122,8 @@ def accrue(journal: Journal, sale: TurnoverRecorded, version: Version, pieces: l
         journal.say(AccrualRefused(points=points, reason="lots", why=why))
     elif points:
         lot = new_lot(key, points, span(journal.at, version, journal.programme.calendar, pending=True))
-        target = "pending" if lot.available_at > micros(journal.at) else "available"
-        journal.move(PointsEarned, [("programme", target, points)], lot=shown(lot), why=why)
+        target = "pending" if lot.available_at > journal.at else "available"
+        journal.move(PointsEarned, [("programme", target, points)], lot=lot, why=why)
 
 
 @lru_cache(maxsize=256)

@@ -30,18 +30,19 @@ def evolve(points: Points, fact: Fact) -> Points:
     """The account after an event; one of benefits leaves it as it is."""
     match fact:
         case PointsEarned():
-            if "pending" in [one.account for one in fact.postings]:
+            if fact.totals.pending > points.accounts.pending:
                 pending = points.pending.copy()
                 insort(pending, lot_of(fact.lot), key=available_first)
                 after = replace(points, pending=pending)
             else:
                 after = _told(points, [fact.lot])
         case PointsActivated():
-            pending, lots = points.pending.copy(), points.lots.copy()
-            for lot in map(lot_of, fact.lots):
-                _set(pending, replace(lot, remaining=0), available_first)
+            count, lots = len(fact.lots), points.lots.copy()
+            ready = points.pending[:count]
+            assert [lot.id for lot in ready] == [one.lot_id for one in fact.lots], "others are available first"
+            for lot in ready:
                 insort(lots, lot, key=spent_first)
-            after = replace(points, pending=pending, lots=lots)
+            after = replace(points, pending=points.pending[count:], lots=lots)
         case PointsExpired():
             gone = expired(points, fact)
             holds = {name: _noted(hold, gone) for name, hold in points.holds.items()} if gone else points.holds

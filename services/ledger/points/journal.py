@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from services.ledger.points.account import Item, Points, shown
@@ -68,9 +69,10 @@ class Journal:
 def movement(account: Points, kind: type[Movement], moves: Moves, **own: Any) -> Movement:
     """The event of a movement on this account. Its `points` are what moves, where `own` does not say otherwise."""
     net: dict[Account, int] = {}
-    for source, target, moved in [one for one in moves if one[2]]:
-        net[source] = net.get(source, 0) - moved
-        net[target] = net.get(target, 0) + moved
+    for source, target, moved in moves:
+        if moved:
+            net[source] = net.get(source, 0) - moved
+            net[target] = net.get(target, 0) + moved
     before = account.accounts
     return made(
         kind,
@@ -82,9 +84,14 @@ def movement(account: Points, kind: type[Movement], moves: Moves, **own: Any) ->
             held=before.held + net.get("held", 0),
             owed=-before.owed - net.get("owed", 0),
         ),
-        postings=tuple([made(Posting, account=name, points=moved) for name, moved in net.items()]),
+        postings=tuple([_posting(name, moved) for name, moved in net.items()]),
         **{"points": sum([moved for _, _, moved in moves])} | own,
     )
+
+
+@lru_cache(maxsize=4096)
+def _posting(account: Account, points: int) -> Posting:
+    return made(Posting, account=account, points=points)
 
 
 def told(lots: Iterable[Lot]) -> tuple[Any, ...]:

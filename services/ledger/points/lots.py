@@ -45,7 +45,7 @@ def micros(at: datetime) -> int:
 
 def moment(at: int) -> datetime:
     """The time of `micros`."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + at * _MICROSECOND
 
 
 def day_number(day: date) -> int:

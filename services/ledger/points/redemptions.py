@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from services.ledger.points.account import Item, Redemption
+from services.ledger.points.account import Item, Redemption, lot_of
 from services.ledger.points.commands import CapturePoints, HoldPoints
 from services.ledger.points.earning import new_lot, span
 from services.ledger.points.journal import MOST_LOTS, Journal, pages, told
@@ -133,7 +133,7 @@ def _redeem_late(journal: Journal, name: str, sale: TurnoverRecorded, item: Rede
     if short:
         # What is owed for it is a lot of its own: should the purchase be returned, that is what comes back.
         good = span(journal.at, version, journal.programme.calendar, pending=False)
-        paid.append(new_lot(f"o:{name}", short, good))
+        paid.append(lot_of(new_lot(f"o:{name}", short, good)))
     item = Redemption("captured", item.expires_at, paid, purchase_key(sale.store_id, sale.purchase_id))
     journal.keep(redemption_key(name), item)
     for page in pages(pieces):

@@ -21,7 +21,7 @@ _EXPIRES_AT: Final = attrgetter("expires_at")
 
 def due(points: Points) -> int | None:
     """The next instant (microseconds since 1970) at which lots or holds change by themselves."""
-    instants = [hold.expires_at for hold in points.holds.values()]
+    instants = [hold.expires_at for hold in points.holds.values()] if points.holds else []
     if points.pending:
         instants.append(points.pending[0].available_at)
     if points.lots:
@@ -62,6 +62,9 @@ def settle_owed(journal: Journal) -> None:
 def notify(journal: Journal, now: int) -> None:
     """Tells of available points that expire soon: once 30 and once 7 days before; what was missed is not made up."""
     lots, calendar = journal.points.lots, journal.programme.calendar
+    next_at = notice_due(journal.points, calendar)
+    if next_at is None or next_at > now:
+        return
     first = bisect_right(lots, journal.points.told[1], key=_EXPIRES_AT)
     for _, group in groupby(lots[first:], _EXPIRES_AT):
         ending = list(group)
@@ -82,11 +85,14 @@ def notify(journal: Journal, now: int) -> None:
 
 def notice_due(points: Points, calendar: Calendar) -> int | None:
     """The next instant (microseconds since 1970) at which `notify` has something to tell."""
+    lots = points.lots
+    if not lots:
+        return None
     instants: list[int] = []
     for days, told_until in zip(NOTICES, points.told, strict=True):
-        place = bisect_right(points.lots, told_until, key=_EXPIRES_AT)
-        if place < len(points.lots):
-            instants.append(_notice_at(points.lots[place].last_day, days, calendar))
+        place = bisect_right(lots, told_until, key=_EXPIRES_AT)
+        if place < len(lots):
+            instants.append(_notice_at(lots[place].last_day, days, calendar))
     return min(instants, default=None)
 
 
