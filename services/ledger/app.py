@@ -29,7 +29,7 @@ SERVICE = Service(
         "UseBenefit.v1": TypeAdapter(UseBenefit),
     },
     answer=rules.answer,
-    views=rules.views,
+    lines=rules.lines,
     totals=rules.totals,
 )
 

@@ -1,6 +1,6 @@
 """How points and benefits follow from what is heard, asked and due: what a message leads to, without I/O or a clock."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -122,11 +122,11 @@ def answer(state: State, message: Command, entries: Sequence[Entry], _now: datet
     return answers.answer(state, message.body, [entry.fact for entry in entries])
 
 
-def views(customer_id: str, _before: State, _after: State, entries: Sequence[Entry]) -> Iterator[View]:
+def lines(customer_id: str, entry: Entry) -> tuple[View, ...]:
     """A redemption leads to its customer."""
-    for entry in entries:
-        if isinstance(entry.fact, PointsHeld):
-            yield View("redemptions", entry.fact.redemption_id, {"customer": customer_id})
+    if isinstance(entry.fact, PointsHeld):
+        return (View("redemptions", entry.fact.redemption_id, {"customer": customer_id}),)
+    return ()
 
 
 def totals(state: State) -> Mapping[str, int]:

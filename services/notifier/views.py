@@ -1,12 +1,11 @@
 """What the notifier shows: the queue of the sender, and what a customer was sent, or not, and why."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from services.notifier.state import Message, State, channel_of
 from services.notifier.templates.params import stored, template_of
-from shared.rulebook.entry import Entry
 from shared.runtime.rules import View
 
 DELIVERIES: Final = "deliveries"
@@ -18,7 +17,7 @@ _STATUS: Final = {
 }
 
 
-def deliveries(customer_id: str, before: State, after: State, _entries: Sequence[Entry]) -> Iterable[View]:
+def deliveries(customer_id: str, before: State, after: State) -> Iterable[View]:
     """The documents from which the sender takes messages: one for each that is queued, gone when it no longer is.
 
     What did not change is not written again: the sender marks what it has taken.

@@ -17,7 +17,8 @@ SERVICE = Service(
     rules=rules,
     inputs={},
     sisters={"profile": PROFILE, "turnover": TURNOVER, "ledger": LEDGER, "notifier": NOTIFIER},
-    views=views.documents,
+    views=views.accounts,
+    lines=views.lines,
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The documents that pages are made of: one for each account, and one for each line of a history."""
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,14 +28,18 @@ class Line(Struct, frozen=True):
     fact: AnyFact
 
 
-def documents(customer_id: str, _before: Account, account: Account, entries: Sequence[Entry]) -> Iterator[View]:
-    """The account as it is now, and the new lines of the history."""
+def accounts(customer_id: str, _before: Account, account: Account) -> tuple[View, ...]:
+    """The account as it is now."""
     text = msgspec.json.encode(account).decode()
-    yield View(ACCOUNTS, customer_id, {"version": account.version, "account": text})
-    for entry in entries:
-        note = entry.fact
-        if isinstance(note, Noted) and (group := _group(note.fact)):
-            yield View(HISTORY, f"{customer_id}/{_place(entry, note, group)}", _line(entry, note, group))
+    return (View(ACCOUNTS, customer_id, {"version": account.version, "account": text}),)
+
+
+def lines(customer_id: str, entry: Entry) -> tuple[View, ...]:
+    """What an entry adds to the history."""
+    note = entry.fact
+    if isinstance(note, Noted) and (group := _group(note.fact)):
+        return (View(HISTORY, f"{customer_id}/{_place(entry, note, group)}", _line(entry, note, group)),)
+    return ()
 
 
 def account_of(document: dict[str, Any]) -> Account:

@@ -6,8 +6,6 @@ from typing import Any, Final
 
 from services.profile.showing import preferences
 from services.profile.state import ADDRESSES, CLEAR, NAME, PURPOSES, Consent, Kept, State
-from shared.contracts.profile import CardIssued
-from shared.rulebook.entry import Entry
 from shared.rulebook.programme import Version
 from shared.rulebook.sealed import sealed
 from shared.runtime.rules import View
@@ -111,13 +109,13 @@ def completions(totals: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def cards(customer_id: str, before: State, after: State, entries: Sequence[Entry]) -> Iterable[View]:
+def cards(customer_id: str, before: State, after: State) -> Iterable[View]:
     """The documents by which a till finds the customer of a card: there as long as the card is valid."""
-    issued = [entry.fact.card_id for entry in entries if isinstance(entry.fact, CardIssued)]
-    for card in dict.fromkeys([*before.cards, *issued]):
+    for card in before.cards:
         if card not in after.cards:
             yield View(CARDS, card, None)
-        elif card not in before.cards:
+    for card in after.cards:
+        if card not in before.cards:
             yield View(CARDS, card, {"customer": customer_id})
 
 

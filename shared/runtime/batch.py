@@ -23,7 +23,7 @@ from shared.runtime.keyring import Keyring, key_id
 from shared.runtime.loader import Loader
 from shared.runtime.log import Codec, Event, Written
 from shared.runtime.owned import BATCHES, KEYS, OUTBOX, Owned, batch_id, outbox_id, view_id
-from shared.runtime.rules import Heard, Opened, Reply, Service
+from shared.runtime.rules import Heard, Opened, Reply, Service, View
 from shared.sealing import Sealer
 
 _MARGIN: Final = 4_096  # bytes of a record beside its value
@@ -44,11 +44,13 @@ class Letter(Struct, frozen=True, gc=False):
 
 
 class Touched(Struct, gc=False):
-    """A customer in a batch: their state `before`, what was decided, the entries of it as stored, the events of it."""
+    """A customer in a batch: their state `before`, and the entries and events since.
+
+    What rules decide is not kept as it is: objects by the thousand, which a core's cache does not hold.
+    """
 
     head: Head
     before: Any
-    decided: list[Entry] = []
     entries: list[Written] = []
     events: list[Event] = []
 
@@ -61,6 +63,7 @@ class Part(Struct):
     touched: dict[str, Touched] = {}
     letters: list[Letter] = []
     answers: list[Document] = []
+    lines: list[View] = []
     oldest: datetime | None = None
     flush: list[Document] | None = None
     repairs: list[Document] = []
@@ -173,6 +176,9 @@ class Batch:
             entries.append(log.written(value, public, entry.memo, origin.trace))
             if isinstance(fact, Fact):
                 events.append(Event(fact.type, customer, version, entry.occurred_at, value, origin.trace))
+        lines: list[View] = []
+        if self._service.lines is not None:
+            lines = [line for entry in decided for line in self._service.lines(customer, entry)]
         reply = None
         if read.command is not None and self._service.answer is not None:
             reply = self._service.answer(state, read.message, decided, now)
@@ -185,10 +191,9 @@ class Batch:
             touched = part.touched.get(customer)
             if touched is None:
                 touched = part.touched[customer] = Touched(head, before)
-            if self._service.views is not None:
-                touched.decided += decided
             touched.entries += entries
             touched.events += events
+            part.lines += lines
             for entry in decided:
                 if isinstance(entry.fact, PartRefused):
                     self.bury(part, origin, entry.fact.refused)
@@ -284,6 +289,8 @@ class Batch:
             owned.moved[customer] = (head.revision, due)
             names.append(f"{customer}/{head.revision}/{'' if due is None else due}")
             self._loader.cache.weigh(head)
+        for line in part.lines:
+            _show(number, line, found)
         for place, letter in enumerate(part.letters):
             document = {
                 "_id": outbox_id(number, owned.batch, place),
@@ -320,12 +327,8 @@ class Batch:
             for name, amount in service.totals(before).items():
                 sums[name] = sums.get(name, 0) - amount
         if service.views is not None:
-            for view in service.views(customer, before, state, touched.decided):
-                identity = view_id(number, view.id)
-                if view.document is None:
-                    found.gone.setdefault(view.collection, []).append(identity)
-                else:
-                    found.views.setdefault(view.collection, []).append({"_id": identity, **view.document})
+            for view in service.views(customer, before, state):
+                _show(number, view, found)
         if self._keyring is not None and service.forgotten is not None:
             if customer in part.keys:
                 self._keyring.keep(customer)
@@ -348,6 +351,14 @@ class Batch:
             page = prints.page(head.partition, head.customer_id, number)
             pages[page["_id"]] = page
         return [*chunks, *pages.values()]
+
+
+def _show(number: int, view: View, found: Documents) -> None:
+    identity = view_id(number, view.id)
+    if view.document is None:
+        found.gone.setdefault(view.collection, []).append(identity)
+    else:
+        found.views.setdefault(view.collection, []).append({"_id": identity, **view.document})
 
 
 def _refused(refusal: Refused) -> Reply:

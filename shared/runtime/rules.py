@@ -90,7 +90,8 @@ class Service(Struct, frozen=True, kw_only=True):
     events of other services, by service; other types are noted and skipped. `commands`: adapters of the bodies of its
     own commands, by type. `answer`: what a command is told, from the state after it and the entries it led to.
 
-    `views`: from a customer's id, the states before and after a batch, and its entries, the documents to replace.
+    `views`: from a customer's id and the states before and after a batch, the documents to replace. `lines`: from a
+    customer's id and an entry, the documents that it adds.
     `totals`: of a state, what is summed over all customers; of an initial one, nothing.
     `forgotten`: whether the key of a customer in this state must go. A service that has it has personal data: it is
     given `Opened` messages, its dead letters and strays carry no values, its collections include `keys`.
@@ -102,6 +103,7 @@ class Service(Struct, frozen=True, kw_only=True):
     sisters: Mapping[str, TypeAdapter[Any]] = {}
     commands: Mapping[str, TypeAdapter[Any]] = {}
     answer: Callable[[Any, Any, Sequence[Entry], datetime], Reply] | None = None
-    views: Callable[[str, Any, Any, Sequence[Entry]], Iterable[View]] | None = None
+    views: Callable[[str, Any, Any], Iterable[View]] | None = None
+    lines: Callable[[str, Entry], Iterable[View]] | None = None
     totals: Callable[[Any], Mapping[str, int]] | None = None
     forgotten: Callable[[Any], bool] | None = None

@@ -102,7 +102,7 @@ class Customer:
             state = rules.evolve(state, entry)
         if isinstance(message, Command):
             self.reply = rules.answer(state, message, entries, now)
-        for view in rules.views(CUSTOMER, before, state, entries):
+        for view in [line for entry in entries for line in rules.lines(CUSTOMER, entry)]:
             self.views[f"{view.collection}/{view.id}"] = view.document
         for _, chunk in state.memory.spilled:
             self.archive |= unpacked(chunk)

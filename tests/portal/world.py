@@ -64,7 +64,8 @@ class Customer:
         for entry in entries:
             self.state = rules.evolve(self.state, entry)
         self.log += entries
-        for view in views.documents(self.customer_id, before, self.state, entries):
+        shown = views.accounts(self.customer_id, before, self.state)
+        for view in [*shown, *(line for entry in entries for line in views.lines(self.customer_id, entry))]:
             self.views[view.collection, view.id] = view
         return self
 

@@ -168,7 +168,7 @@ class Customer:
         for entry in entries:
             self.state = rules.evolve(self.state, entry)
         self.log += entries
-        for view in views.cards(CUSTOMER, before, self.state, entries):
+        for view in views.cards(CUSTOMER, before, self.state):
             self._show(view)
         due = rules.due_at(self.state, self.programme)
         if isinstance(raw, dict) and raw["type"] == "Tick.v1":

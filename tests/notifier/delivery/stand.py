@@ -25,7 +25,6 @@ from services.notifier.settings import ChannelSettings
 from services.notifier.state import State
 from shared.contracts.partition import partition_of
 from shared.mongo import Mongo, Unavailable
-from shared.rulebook.entry import Entry
 from shared.runtime.owned import view_id
 from shared.runtime.rules import Command, View
 from shared.runtime.service import Ground
@@ -129,8 +128,9 @@ class Writer:
         async with self._one:
             customer = self.customer(customer_id)
             before = customer.state
-            entries = [entry for raw in raws for entry in customer.take({**raw})]
-            await self._write(customer_id, before, customer.state, entries)
+            for raw in raws:
+                customer.take({**raw})
+            await self._write(customer_id, before, customer.state)
 
     async def send(self, command: Mapping[str, Any], wait: float) -> Stored:
         """As the runtime's: a command once, and its answer."""
@@ -144,14 +144,14 @@ class Writer:
                 before = customer.state
                 body = rules.COMMANDS[command["type"]].validate_json(json.dumps(dict(command)))
                 message = Command(command["command_id"], command["type"], command["customer_id"], "notifier", body)
-                entries = customer.decide(message)
-                await self._write(command["customer_id"], before, customer.state, entries)
+                customer.decide(message)
+                await self._write(command["customer_id"], before, customer.state)
         return Stored(True)
 
-    async def _write(self, customer_id: str, before: State, after: State, entries: list[Entry]) -> None:
+    async def _write(self, customer_id: str, before: State, after: State) -> None:
         number = partition_of(customer_id, PARTITIONS)
         documents = self._mongo.collection(views.DELIVERIES)
-        shown = list(views.deliveries(customer_id, before, after, entries))
+        shown = list(views.deliveries(customer_id, before, after))
         for view in shown:
             await _put(documents, view_id(number, view.id), view)
         for observe in self.observers:

@@ -91,5 +91,5 @@ def test_what_is_queued_and_stays_is_not_written_again(given: Given) -> None:
     given(preferences(), tier("bronze", "silver"))
     before = given.customer.state
     given(unlocked("alpha"), completion("email"))
-    written = views.deliveries("c-1", before, given.customer.state, ())
+    written = views.deliveries("c-1", before, given.customer.state)
     assert {(view.document or {}).get("template") for view in written} == {"benefit_unlocked"}

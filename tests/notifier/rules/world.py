@@ -197,7 +197,7 @@ class Customer:
         entries = rules.decide(state, message, self.programme, now)
         for entry in entries:
             state = rules.evolve(state, entry)
-        for view in views.deliveries(CUSTOMER, before, state, entries):
+        for view in views.deliveries(CUSTOMER, before, state):
             if view.document is None:
                 del self.queue[view.id]
             else:
