@@ -13,7 +13,7 @@ from services.ledger.points import adjusting, answers, earning, redemptions, ret
 from services.ledger.points.account import Accounts, Item, check
 from services.ledger.points.commands import AdjustPoints, CapturePoints, HoldPoints, ReleaseHold
 from services.ledger.points.journal import Journal
-from services.ledger.points.lots import micros, moment
+from services.ledger.points.lots import Lot, micros, moment
 from services.ledger.state import FACTS, Memo, State, evolve, expired_key, purchase_key, redemption_key
 from shared.contracts.clock import Tick
 from shared.contracts.ledger import PointsHeld
@@ -99,7 +99,7 @@ def decide(state: State, message: Message, programme: Programme, now: datetime) 
     # What this brought may be due at once: points of a purchase long ago, or of a lot that expired while it was held.
     _settle(journal, now, journal.cause)
     check(journal.points, state.points)
-    return journal.entries
+    return journal.decided()
 
 
 def due_at(state: State, programme: Programme) -> datetime | None:
@@ -129,21 +129,30 @@ def lines(customer_id: str, entry: Entry) -> tuple[View, ...]:
     return ()
 
 
-def totals(state: State) -> Mapping[str, int]:
+def totals(before: State, after: State) -> Mapping[str, int]:
     """What is summed over all customers: accounts, points outstanding by the month in which they expire, customers."""
-    if state == _UNKNOWN:
-        return {}
-    points = state.points
-    found = dict(zip(_ACCOUNTS, astuple(points.accounts), strict=True))
-    months: dict[int, int] = {}
-    for lots in (points.pending, points.lots, *[hold.pieces for hold in points.holds.values()]):
-        for lot in lots:
-            month = lot.last_day // 100
-            months[month] = months.get(month, 0) + lot.remaining
-    for month, outstanding in months.items():
-        found[_liability(month)] = outstanding
-    found["customers"] = 1
+    found: dict[str, int] = {}
+    were, are = before.points, after.points
+    for name, was, now in zip(_ACCOUNTS, astuple(were.accounts), astuple(are.accounts), strict=True):
+        if was != now:
+            found[name] = now - was
+    _outstanding(found, were.pending, are.pending)
+    _outstanding(found, were.lots, are.lots)
+    if were.holds or are.holds:
+        held = [[lot for hold in points.holds.values() for lot in hold.pieces] for points in (were, are)]
+        _outstanding(found, held[0], held[1])
+    if (before == _UNKNOWN) != (after == _UNKNOWN):
+        found["customers"] = 1 if before == _UNKNOWN else -1
     return found
+
+
+def _outstanding(found: dict[str, int], were: Sequence[Lot], are: Sequence[Lot]) -> None:
+    """Adds what lots move of the points outstanding by month. A purchase leaves those that were there as they were."""
+    same = len(were) if are[: len(were)] == were else 0
+    for sign, lots in ((-1, were[same:]), (1, are[same:])):
+        for lot in lots:
+            month = _liability(lot.last_day // 100)
+            found[month] = found.get(month, 0) + sign * lot.remaining
 
 
 @lru_cache(maxsize=1024)

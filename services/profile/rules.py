@@ -1,5 +1,7 @@
 """How a profile comes about: what records of the CRM, requests of the customer and the clock lead to. Pure."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -101,12 +103,19 @@ def forgotten(state: State) -> bool:
     return state.erasure is not None and state.erasure.done
 
 
-def totals(state: State) -> dict[str, int]:
+def totals(before: State, after: State) -> Mapping[str, int]:
     """What is summed over all customers: how many there are, by percent, and how many lack which required field."""
-    if state.said is None or state.erasure is not None:
+    if after.said is before.said and after.erasure is before.erasure:
         return {}
-    missing = {f"missing:{name}": 1 for name, _ in state.said.missing}
-    return {"customers": 1, f"percent:{state.said.percent}": 1} | missing
+    found = Counter(_counted(after))
+    found.subtract(_counted(before))
+    return found
+
+
+def _counted(state: State) -> list[str]:
+    if state.said is None or state.erasure is not None:
+        return []
+    return ["customers", f"percent:{state.said.percent}", *[f"missing:{name}" for name, _ in state.said.missing]]
 
 
 def _upserted(

@@ -26,6 +26,8 @@ class Entry(Struct, frozen=True, gc=False):
     `occurred_at`: business time of this change, UTC (of a return that waited: the return's).
     `cause`: what led here. `programme`: number of the version that decided it, `None` where no rules decided.
     `memo`: private fields beside an event's bytes, which a rebuild folds as well; what msgspec can encode.
+    `after`: of the last entry of a decision, the state that they all lead to, where the rules had to fold them to
+    decide: nobody needs to do it again. It is what `evolve` makes of them, and never stored.
     """
 
     fact: Fact | Note
@@ -33,6 +35,7 @@ class Entry(Struct, frozen=True, gc=False):
     cause: Cause
     programme: int | None = None
     memo: Any = None
+    after: Any = None
 
     @property
     def public(self) -> bool:

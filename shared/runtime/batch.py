@@ -165,8 +165,10 @@ class Batch:
                 return False
         entries: list[Written] = []
         events: list[Event] = []
+        after = decided[-1].after if decided else None
         for entry in decided:
-            state = rules.evolve(state, entry)
+            if after is None:
+                state = rules.evolve(state, entry)
             fact = entry.fact
             public = isinstance(fact, Fact)
             version += public
@@ -176,6 +178,8 @@ class Batch:
             entries.append(log.written(value, public, entry.memo, origin.trace))
             if isinstance(fact, Fact):
                 events.append(Event(fact.type, customer, version, entry.occurred_at, value, origin.trace))
+        if after is not None:
+            state = after
         lines: list[View] = []
         if self._service.lines is not None:
             lines = [line for entry in decided for line in self._service.lines(customer, entry)]
@@ -322,10 +326,8 @@ class Batch:
         customer, number, state = head.customer_id, part.owned.number, head.state
         if service.totals is not None:
             sums = part.owned.totals
-            for name, amount in service.totals(state).items():
+            for name, amount in service.totals(before, state).items():
                 sums[name] = sums.get(name, 0) + amount
-            for name, amount in service.totals(before).items():
-                sums[name] = sums.get(name, 0) - amount
         if service.views is not None:
             for view in service.views(customer, before, state):
                 _show(number, view, found)

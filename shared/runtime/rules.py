@@ -92,7 +92,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
     `views`: from a customer's id and the states before and after a batch, the documents to replace. `lines`: from a
     customer's id and an entry, the documents that it adds.
-    `totals`: of a state, what is summed over all customers; of an initial one, nothing.
+    `totals`: from the states before and after, by how much a customer moves what is summed over all, by name.
     `forgotten`: whether the key of a customer in this state must go. A service that has it has personal data: it is
     given `Opened` messages, its dead letters and strays carry no values, its collections include `keys`.
     """
@@ -105,5 +105,5 @@ class Service(Struct, frozen=True, kw_only=True):
     answer: Callable[[Any, Any, Sequence[Entry], datetime], Reply] | None = None
     views: Callable[[str, Any, Any], Iterable[View]] | None = None
     lines: Callable[[str, Entry], Iterable[View]] | None = None
-    totals: Callable[[Any], Mapping[str, int]] | None = None
+    totals: Callable[[Any, Any], Mapping[str, int]] | None = None
     forgotten: Callable[[Any], bool] | None = None

@@ -87,7 +87,7 @@ async def totals(database: AsyncDatabase[Any], subject: Subject, outcome: Outcom
     async for document in database[PARTITIONS].find():
         found.update(document["totals"])
     for state in outcome.states.values():
-        wanted.update(subject.service.totals(state))
+        wanted.update(subject.service.totals(subject.service.rules.initial("c-1"), state))
     assert found == wanted, f"totals: {_difference(found, wanted)}"
 
 

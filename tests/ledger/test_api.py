@@ -80,7 +80,7 @@ class Kept:
         return self.customer.views.get(f"{collection}/{identity}")
 
     async def totals(self) -> dict[str, int]:
-        return dict(rules.totals(self.customer.state))
+        return dict(self.customer.totals)
 
     async def send(self, command: Mapping[str, Any], wait: float) -> Stored:
         identity = command["command_id"]

@@ -3,6 +3,7 @@
 Purchases and returns go through the rules of turnover, as they do outside; what profile says is given as its facts.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 from typing import Any, Self
@@ -83,6 +84,11 @@ class Customer:
         value = wire(head, entry.fact)
         return Heard(service, Envelope.model_validate_json(value), type(entry.fact).model_validate_json(value))
 
+    @property
+    def totals(self) -> Mapping[str, int]:
+        """What the customer adds to the sums over all."""
+        return rules.totals(rules.initial(CUSTOMER), self.state)
+
     def profile(self, fact: Fact, when: str) -> Heard:
         """What profile says next."""
         return self.said_by("profile", Entry(fact, at(when), Cause(type="CustomerUpserted.v1", id="x")))
@@ -100,6 +106,7 @@ class Customer:
         entries, state = rules.decide(before, message, self.programme, now), before
         for entry in entries:
             state = rules.evolve(state, entry)
+        assert not entries or entries[-1].after == state  # the runtime does not fold them again
         if isinstance(message, Command):
             self.reply = rules.answer(state, message, entries, now)
         for view in [line for entry in entries for line in rules.lines(CUSTOMER, entry)]:

@@ -119,7 +119,7 @@ class Kept:
         return self.customer.views.get((collection, identity))
 
     async def totals(self) -> dict[str, int]:
-        return rules.totals(self.customer.state)
+        return self.customer.totals
 
     async def of(self, customer_id: str) -> Sealer | None:
         return self.customer.sealer if customer_id == CUSTOMER and self.customer.log else None

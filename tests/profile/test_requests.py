@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.profile import rules, views
+from services.profile import views
 from services.profile.rules import MOST_CARDS
 from shared.rulebook.refused import Refused
 from tests.profile.world import (
@@ -125,10 +125,9 @@ def test_a_customer_has_ten_cards_at_most(given: Given) -> None:
 
 
 def test_totals_count_customers_by_percent_and_by_what_they_lack(given: Given) -> None:
-    assert rules.totals(given.customer.state) == {}
+    assert given.customer.totals == {}
     given(crm("2010-12-01", {"email": EMAIL, "phone": PHONE}), tick("2011-01-01"))
-    totals = rules.totals(given.customer.state)
-    assert totals == {"customers": 1, "percent:50": 1, "missing:birthday": 1, "missing:address": 1}
+    assert given.customer.totals == {"customers": 1, "percent:50": 1, "missing:birthday": 1, "missing:address": 1}
     assert views.completions({"customers": 3, "percent:50": 2, "percent:0": 1, "missing:a": 1, "missing:b": 3}) == {
         "customers": 3,
         "percent": [{"percent": 0, "customers": 1}, {"percent": 50, "customers": 2}],

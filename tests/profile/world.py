@@ -158,6 +158,11 @@ class Customer:
     def sealer(self) -> Sealer | None:
         return None if rules.forgotten(self.state) else SEALER
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """What the customer adds to the sums over all."""
+        return dict(rules.totals(rules.initial(CUSTOMER), self.state))
+
     def take(self, raw: Message) -> list[Entry]:
         """What one message leads to; it has taken effect afterwards."""
         message, before = message_of(raw), self.state

@@ -5,6 +5,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from services.ledger.points.account import Item, Points, shown
 from services.ledger.points.lots import Lot
 from services.ledger.state import Memo, Noticed, State, evolve
@@ -59,6 +61,10 @@ class Journal:
     def move(self, kind: type[Movement], moves: Moves, **own: Any) -> None:
         """A movement; `own`: the fields that this kind has beside every movement's."""
         self.say(movement(self.points, kind, moves, **own))
+
+    def decided(self) -> list[Entry]:
+        """All entries; the last one says what they lead to."""
+        return [*self.entries[:-1], replace(self.entries[-1], after=self.state)] if self.entries else []
 
     def end(self) -> None:
         """What no entry has said so far is noted."""
