@@ -5,6 +5,7 @@ process knows. So the next one sends it again, under the same Message-ID, and co
 """
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.faults.process import Nursery, Process, nursery
 from tests.faults.stack import PARTITIONS
 from tests.faults.waiting import until
 from tests.notifier.delivery.house import MODULE, House, house
+from tests.notifier.delivery.stand import when
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 chaos = pytest.mark.chaos
@@ -107,6 +109,27 @@ async def test_a_process_killed_amid_a_pile_loses_none_and_counts_all_that_it_re
         check(the_house, name, copies[name], name)
     again = sum(copies.values()) - len(pile)
     assert again <= await the_house.repeats(process) <= len(pile)
+
+
+@pytest.mark.parametrize("point", ["handed", "kept", pytest.param("keeping", marks=chaos)])
+async def test_a_message_that_changes_in_the_hands_of_a_process_that_dies_is_sent_again_and_counted_as_any_other(
+    the_house: House, point: str
+) -> None:
+    await the_house.known("c-1")
+    first, moment = the_house.process(point, do="hold"), when(timedelta(seconds=10))
+    await first.ready()
+    await the_house.unlocked("c-1", "alpha", moment)
+    await first.says(f"FAULT hold at {point}")
+    await the_house.unlocked("c-1", "beta", moment)
+    await the_house.changed()
+    await first.kill()
+    second = the_house.process()
+    copies, counted = POINTS[point]
+    sent = "sent benefit_unlocked/email None"
+    rest = [] if counted else ["queued benefit_unlocked/email cap"]  # what the mail did not say yet
+    await the_house.shows(second, ["c-1"], *rest, sent)
+    check(the_house, "c-1", copies, point)
+    assert await the_house.repeats(second) == counted
 
 
 async def frozen(the_house: House, point: str) -> tuple[Process, Process]:

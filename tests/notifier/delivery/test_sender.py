@@ -1,6 +1,7 @@
 """The sender at work: what is queued arrives, once, and what became of it is known."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +11,11 @@ from prometheus_client import REGISTRY
 
 from services.notifier.channels.port import AT_ONCE
 from services.notifier.delivery import line, sender
-from services.notifier.delivery.outbox import Outbox
+from services.notifier.delivery.outbox import MARKS, Delivery, Outbox
 from services.notifier.views import DELIVERIES, open_items
 from shared.contracts.notifier import NotificationSent
+from shared.contracts.partition import partition_of
+from shared.runtime.owned import view_id
 from tests.notifier.channels.mailserver import MailServer
 from tests.notifier.channels.provider import Answer, Provider
 from tests.notifier.delivery.stand import PARTITIONS, Profile, Stand, customer, until, when
@@ -40,7 +43,7 @@ async def moved(stand: Stand, *numbers: int) -> None:
 
 
 async def empty(stand: Stand) -> bool:
-    return await stand.documents() == []
+    return await stand.documents() == await stand.marks() == []
 
 
 async def test_what_is_queued_is_sent_and_reported(stand: Stand, server: MailServer) -> None:
@@ -97,7 +100,42 @@ async def test_what_was_sent_and_not_reported_is_reported_by_the_next_owner_and_
     assert stand.writer.events("c-1") == ["sent tier_changed/email"]
 
 
-async def test_who_has_lost_a_partition_finds_nothing_to_take(stand: Stand) -> None:
+async def test_what_became_of_a_message_is_told_by_the_next_owner_though_it_was_withdrawn_since(
+    stand: Stand, server: MailServer
+) -> None:
+    await moved(stand, 1)
+    stand.writer.away = True
+    async with stand.runs():
+        await until(lambda: _status(stand, "done"))
+        await stand.writer.say("c-1", tier("silver", "bronze", when()))
+    stand.writer.away = False
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+    assert stand.writer.events("c-1")[-1] == "sent tier_changed/email"
+    assert [item["reason"] for item in _open(stand, "c-1")] == ["cap"]  # that it is bronze again
+
+
+async def test_what_changed_after_it_was_sent_is_reported_when_the_writers_are_back(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "UNHEARD", 0.2)
+    name, moment = customer(1), when(timedelta(seconds=10))
+    stand.profile.addresses[name] = {"email": f"{name}@example.org"}
+    await stand.writer.say(name, MAIL, unlocked("alpha", moment))
+    stand.writer.away = True
+    async with stand.runs():
+        await until(lambda: _status(stand, "done"))
+        await stand.writer.say(name, unlocked("beta", moment))
+        await asyncio.sleep(0.3)
+        stand.writer.away = False
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+    assert stand.writer.events(name) == ["sent benefit_unlocked/email"]
+    assert [item["reason"] for item in _open(stand, name)] == ["cap"]
+
+
+async def test_who_has_lost_a_partition_takes_nothing(stand: Stand) -> None:
     await moved(stand, 1)
     outbox = Outbox(stand.mongo)
     owned = range(PARTITIONS)
@@ -106,32 +144,56 @@ async def test_who_has_lost_a_partition_finds_nothing_to_take(stand: Stand) -> N
     (seen,) = await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ())
     for number in owned:
         await outbox.take_over(number, 2, ())
-    assert await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ()) == []
     assert not await outbox.begin(seen, 1)
     assert await outbox.begin(seen, 2)
     assert not await outbox.begin(seen, 2)
 
 
-async def test_what_somebody_took_who_had_lost_the_partition_is_found(
+async def test_what_was_queued_since_is_not_taken_either_by_who_has_lost_the_partition(stand: Stand) -> None:
+    outbox = Outbox(stand.mongo)
+    for number in stand.owned:
+        await outbox.take_over(number, 2, ())
+    await moved(stand, 1)
+    (seen,) = await outbox.due("email", stand.owned, stand.clock(), 10, ())
+    assert not await outbox.begin(seen, 1)
+    assert await stand.marks() == []
+    assert await outbox.begin(seen, 2)
+
+
+async def test_who_looks_for_marks_finds_that_of_who_did_not_see_the_fence(stand: Stand) -> None:
+    """A mark is made before one looks at the fence, and a fence is raised before one looks for marks."""
+    await moved(stand, *range(20))
+    outbox = Outbox(stand.mongo)
+    seen = await outbox.due("email", stand.owned, stand.clock(), 20, ())
+
+    async def begins(delivery: Delivery) -> bool:
+        await asyncio.sleep(random.random() / 50)
+        return await outbox.begin(delivery, 1)
+
+    begun, *left = await asyncio.gather(
+        asyncio.gather(*(begins(each) for each in seen)), *(outbox.take_over(number, 2, ()) for number in stand.owned)
+    )
+    assert sum(left) >= sum(begun)
+    assert await stand.marks() == []
+
+
+async def test_the_mark_of_who_died_before_it_looked_at_the_fence_is_found(
     stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They took it before they knew, as they may what was written since; and then they died."""
     before = repeats("half_way")
-    stand.profile.away = True
-    await moved(stand, 3)
-    outbox, now = Outbox(stand.mongo), dict.fromkeys(range(PARTITIONS), 2)
-    async with stand.runs(now):
-        await until(lambda: stand.profile.asked)  # the partitions are taken over
-        await moved(stand, 1, 2)
-        taken = await outbox.due("email", stand.owned, stand.clock(), 10, ())
-        assert [await outbox.begin(each, 1) for each in taken] == [True, True]
-        await outbox.put_back(taken[0], 1)
-        stand.profile.away = False
-        await until(lambda: len(server.mails()) == 1)
-        monkeypatch.setattr(sender, "ASTRAY", 0.2)
+    monkeypatch.setattr(sender, "ASTRAY", 0.2)
+    server.holds.clear()
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await moved(stand, 1)
+        await until(lambda: server.held)
+        (mark,) = await stand.marks()
+        other = mark | {"_id": view_id(partition_of("c-2", PARTITIONS), "another"), "epoch": 1}
+        await stand.mongo.collection(MARKS).insert_one(other)
+        await until(lambda: repeats("half_way") == before + 1)
+        assert await stand.marks() == [mark]
+        server.holds.set()
         await until(lambda: empty(stand))
-    assert sorted(mail["To"] for mail in server.mails()) == [f"c-{number}@example.org" for number in (1, 2, 3)]
-    assert repeats("half_way") == before + 1
+    assert len(server.mails()) == 1
 
 
 async def test_what_was_withdrawn_after_it_was_read_is_not_taken(stand: Stand) -> None:
