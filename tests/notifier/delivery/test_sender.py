@@ -135,6 +135,29 @@ async def test_what_changed_after_it_was_sent_is_reported_when_the_writers_are_b
     assert [item["reason"] for item in _open(stand, name)] == ["cap"]
 
 
+async def test_what_one_could_not_send_and_the_next_one_did_is_not_sent_again(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both make the first attempt: the one had lost the partition meanwhile, and says so before the other has sent."""
+    monkeypatch.setattr(line, "OUTAGE", 0.1)
+    await moved(stand, 1)
+    server.holds.clear()
+    server.at_data = ["450 4.2.0 greylisted"]
+    async with stand.runs():
+        await until(lambda: server.held)
+        stand.writer.away = True
+        async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+            await until(lambda: len(server.held) == 2)
+            server.holds.set()
+            stand.writer.away = False
+            await until(lambda: empty(stand))
+            stand.clock.ahead += timedelta(minutes=2)
+            await asyncio.sleep(0.7)  # a second attempt would be made by now
+    assert sorted(each["outcome"] for each in stand.writer.told) == ["retry", "sent"]
+    assert len(server.mails()) == 1
+    assert stand.writer.events("c-1") == ["sent tier_changed/email"]
+
+
 async def test_who_has_lost_a_partition_takes_nothing(stand: Stand) -> None:
     await moved(stand, 1)
     outbox = Outbox(stand.mongo)
