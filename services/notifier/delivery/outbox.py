@@ -54,12 +54,15 @@ class Outbox:
         self._marks: Any = mongo.collection(MARKS)
         self._begun, self._ended, self._heard = Together(self._begin), Together(self._end), Together(self._forget)
 
-    async def take_over(self, partition: int, epoch: int, flying: Collection[str]) -> int:
-        """Make a partition's queue ours; how many messages its last owner left half-way, which may be taken again.
+    async def take_over(self, partition: int, epoch: int) -> None:
+        """Make a partition's queue ours: nobody begins anything there any more who had it before."""
+        await self._marks.update_one({"_id": _fence(partition)}, {"$max": {"epoch": epoch}}, upsert=True)
+
+    async def free(self, partition: int, epoch: int, flying: Collection[str]) -> int:
+        """Let be sent again what former owners of a partition have not finished; how many messages these are.
 
         `flying`: `_id`s of what this process itself is sending.
         """
-        await self._marks.update_one({"_id": _fence(partition)}, {"$max": {"epoch": epoch}}, upsert=True)
         left = await self._marks.delete_many(
             {"_id": {**_range(partition), "$nin": list(flying)}, "status": "sending", "epoch": {"$lt": epoch}}
         )
@@ -70,14 +73,16 @@ class Outbox:
     ) -> list[Delivery]:
         """What may be sent now in these partitions, in the order of what led to it.
 
-        `busy`: customers who get something at the moment; what else there is for them comes after it.
+        `busy`: customers who get something at the moment; what else there is for them comes after it, and after what a
+        former owner has begun.
 
         What was never put off and what is due again are two stretches of one index, so that neither the length of the
         queue nor all that is due later is read.
         """
-        taken = [mark["_id"] for mark in await _all(self._marks.find(_in(owned), {"_id": 1}))]
-        mine: Document = {"status": "queued", "channel": channel, "customer": {"$nin": [*busy]}}
-        mine |= {"_id": {"$nin": taken}, **_in(owned)}
+        marks = await _all(self._marks.find({"channel": channel, **_in(owned)}, {"status": 1, "customer": 1}))
+        others = {mark["customer"] for mark in marks if mark["status"] == "sending"}
+        mine: Document = {"status": "queued", "channel": channel, "customer": {"$nin": [*others.union(busy)]}}
+        mine |= {"_id": {"$nin": [mark["_id"] for mark in marks]}, **_in(owned)}
         first: list[Document] = [{"$match": mine | {"due": None}}, {"$sort": {"at": 1}}, {"$limit": limit}]
         again: list[Document] = [
             {"$match": mine | {"due": {"$lte": now}}},
@@ -113,11 +118,19 @@ class Outbox:
     async def _begin(self, some: Sequence[tuple[Delivery, int]]) -> list[bool]:
         marks = [
             UpdateOne(
-                {"_id": delivery.place},
-                {"$setOnInsert": {"status": "sending", "attempt": delivery.attempt, "epoch": epoch}},
+                {"_id": each.place},
+                {
+                    "$setOnInsert": {
+                        "status": "sending",
+                        "customer": each.customer,
+                        "channel": each.channel,
+                        "attempt": each.attempt,
+                        "epoch": epoch,
+                    }
+                },
                 upsert=True,
             )
-            for delivery, epoch in some
+            for each, epoch in some
         ]
         made: Collection[int] = (await self._marks.bulk_write(marks, ordered=False)).upserted_ids or ()
         still = await self._still_ours(some)

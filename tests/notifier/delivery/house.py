@@ -36,6 +36,7 @@ from tests.notifier.rules.world import Raw, preferences, tier, unlocked
 MODULE = "services.notifier.app"
 # Reports that a dead process has left are told soon.
 LIMITS = SMALL | {"services.notifier.delivery.sender:UNHEARD": 0.3}
+PATIENCE = "services.notifier.delivery.sender:PATIENCE"
 _REPEATS = re.compile(r'^perkstream_delivery_repeats_total\{why="half_way"\} (\S+)$', re.MULTILINE)
 
 
@@ -70,9 +71,11 @@ class House:
         }
         self._environment = stack.environment("notifier") | {PREFIX + name: value for name, value in own.items()}
 
-    def process(self, at: str = "", nth: int = 1, do: str = "kill", *, armed: bool = True) -> Process:
-        """Start a process, with a fault at one of `launch.POINTS`."""
-        fault, name = Fault(at, nth, do, limits=LIMITS), f"notifier-{len(self.processes) + 1}"
+    def process(
+        self, at: str = "", nth: int = 1, do: str = "kill", *, armed: bool = True, patience: float = 0.3
+    ) -> Process:
+        """Start a process, with a fault at one of `launch.POINTS`. `patience`: with who had its partitions before."""
+        fault, name = Fault(at, nth, do, limits=LIMITS | {PATIENCE: patience}), f"notifier-{len(self.processes) + 1}"
         made = Process(name, self._nursery, self._environment, self._folder, fault, armed=armed)
         self.processes.append(made)
         return made

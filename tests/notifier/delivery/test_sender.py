@@ -68,14 +68,15 @@ async def test_a_pile_is_sent_whole_each_once(stand: Stand, server: MailServer) 
 
 
 async def test_what_was_left_half_way_is_sent_again_once_with_the_same_id_and_counted(
-    stand: Stand, server: MailServer
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sender, "PATIENCE", 0)
     await moved(stand, 1)
     before = repeats("half_way")
     server.holds.clear()  # it is with the server when its sender dies
-    async with stand.runs() as sender:
+    async with stand.runs() as running:
         await until(lambda: _status(stand, "sending"))
-        for task in sender.lines["email"].flying.values():
+        for task in running.lines["email"].flying.values():
             task.cancel()
     server.holds.set()
     async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
@@ -140,6 +141,7 @@ async def test_what_one_could_not_send_and_the_next_one_did_is_not_sent_again(
 ) -> None:
     """Both make the first attempt: the one had lost the partition meanwhile, and says so before the other has sent."""
     monkeypatch.setattr(line, "OUTAGE", 0.1)
+    monkeypatch.setattr(sender, "PATIENCE", 0)
     await moved(stand, 1)
     server.holds.clear()
     server.at_data = ["450 4.2.0 greylisted"]
@@ -163,10 +165,10 @@ async def test_who_has_lost_a_partition_takes_nothing(stand: Stand) -> None:
     outbox = Outbox(stand.mongo)
     owned = range(PARTITIONS)
     for number in owned:
-        await outbox.take_over(number, 1, ())
+        await outbox.take_over(number, 1)
     (seen,) = await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ())
     for number in owned:
-        await outbox.take_over(number, 2, ())
+        await outbox.take_over(number, 2)
     assert not await outbox.begin(seen, 1)
     assert await outbox.begin(seen, 2)
     assert not await outbox.begin(seen, 2)
@@ -175,7 +177,7 @@ async def test_who_has_lost_a_partition_takes_nothing(stand: Stand) -> None:
 async def test_what_was_queued_since_is_not_taken_either_by_who_has_lost_the_partition(stand: Stand) -> None:
     outbox = Outbox(stand.mongo)
     for number in stand.owned:
-        await outbox.take_over(number, 2, ())
+        await outbox.take_over(number, 2)
     await moved(stand, 1)
     (seen,) = await outbox.due("email", stand.owned, stand.clock(), 10, ())
     assert not await outbox.begin(seen, 1)
@@ -193,17 +195,41 @@ async def test_who_looks_for_marks_finds_that_of_who_did_not_see_the_fence(stand
         await asyncio.sleep(random.random() / 50)
         return await outbox.begin(delivery, 1)
 
+    async def takes_over(number: int) -> int:
+        await outbox.take_over(number, 2)
+        return await outbox.free(number, 2, ())
+
     begun, *left = await asyncio.gather(
-        asyncio.gather(*(begins(each) for each in seen)), *(outbox.take_over(number, 2, ()) for number in stand.owned)
+        asyncio.gather(*(begins(each) for each in seen)), *(takes_over(number) for number in stand.owned)
     )
     assert sum(left) >= sum(begun)
     assert await stand.marks() == []
+
+
+async def test_who_loses_a_partition_while_it_sends_has_a_while_to_say_so(stand: Stand, server: MailServer) -> None:
+    """And nothing else overtakes it meanwhile."""
+    await moved(stand, 1)
+    before = repeats("half_way")
+    server.holds.clear()
+    async with stand.runs():
+        await until(lambda: server.held)
+        async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+            await stand.writer.say("c-1", unlocked("alpha", when(timedelta(seconds=5))))
+            await moved(stand, 2)
+            await until(lambda: len(server.held) == 2)
+            assert sorted(server.held) == ["c-1@example.org", "c-2@example.org"]
+            server.holds.set()
+            await until(lambda: empty(stand))
+    assert len(server.mails()) == 3
+    assert repeats("half_way") == before
+    assert stand.writer.events("c-1") == ["sent tier_changed/email", "sent benefit_unlocked/email"]
 
 
 async def test_the_mark_of_who_died_before_it_looked_at_the_fence_is_found(
     stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = repeats("half_way")
+    monkeypatch.setattr(sender, "PATIENCE", 0)
     monkeypatch.setattr(sender, "ASTRAY", 0.2)
     server.holds.clear()
     async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
