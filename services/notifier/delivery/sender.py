@@ -76,7 +76,7 @@ class Sender:
     async def _go(self, line: Line) -> None:
         while not self._ground.stop.is_set():
             try:
-                busy = await line.turn(self._owned)
+                busy = await line.turn(dict(self._owned))  # as it is now, whatever comes and goes meanwhile
             except (ProfileAway, Unavailable, PyMongoError) as error:
                 log.warning("messages wait", channel=line.name, error=type(error).__name__, detail=str(error))
                 await asyncio.sleep(OUTAGE)

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.notifier.channels.port import AT_ONCE
-from services.notifier.delivery import line, sender
+from services.notifier.delivery import contacts, line, sender
 from services.notifier.delivery.outbox import MARKS, Delivery, Outbox
 from services.notifier.views import DELIVERIES, open_items
 from shared.contracts.notifier import NotificationSent
@@ -204,6 +204,34 @@ async def test_who_looks_for_marks_finds_that_of_who_did_not_see_the_fence(stand
     )
     assert sum(left) >= sum(begun)
     assert await stand.marks() == []
+
+
+async def test_a_partition_that_goes_while_profile_is_asked_ends_nothing(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned = dict.fromkeys(range(PARTITIONS), 1)
+    asked, go = asyncio.Event(), asyncio.Event()
+    ask = contacts.Profile.contacts
+
+    async def slow(self: contacts.Profile, customer_ids: list[str]) -> dict[str, contacts.Contact]:
+        asked.set()
+        await go.wait()
+        return await ask(self, customer_ids)
+
+    monkeypatch.setattr(contacts.Profile, "contacts", slow)
+    await moved(stand, 1)
+    number = partition_of("c-1", PARTITIONS)
+    async with stand.runs(owned) as running:
+        await asked.wait()
+        del owned[number]
+        await asyncio.sleep(0.3)  # it knows by now
+        await Outbox(stand.mongo).take_over(number, 2)
+        go.set()
+        await until(lambda: not running.lines["email"].flying)
+        assert server.mails() == []
+        owned[number] = 3
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
 
 
 async def test_who_loses_a_partition_while_it_sends_has_a_while_to_say_so(stand: Stand, server: MailServer) -> None:
