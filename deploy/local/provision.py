@@ -36,15 +36,15 @@ COLLECTIONS: dict[str, list[IndexModel]] = {
 OWN: dict[str, dict[str, list[IndexModel]]] = {
     "profile": {KEYS: [], MASTERS: [], "cards": [], ANSWERS: [IndexModel("customer", sparse=True)]},
     "ledger": {"redemptions": []},
-    # What may be sent in a channel, in order: a few keys of the index, however long the queue is. And what is over and
-    # may not have been heard: a handful at any time.
+    # What may be sent in a channel, in order: a few keys of the index, however long the queue is. And marks of what is
+    # over and may not have been heard: a handful at any time.
     "notifier": {
         "deliveries": [
             IndexModel(
                 [("channel", 1), ("due", 1), ("at", 1)], name="queued", partialFilterExpression={"status": "queued"}
-            ),
-            IndexModel("status", name="done", partialFilterExpression={"status": "done"}),
-        ]
+            )
+        ],
+        "marks": [IndexModel("status", name="done", partialFilterExpression={"status": "done"})],
     },
     "portal": {"accounts": [], "history": [], "sessions": [IndexModel("expires", expireAfterSeconds=0)]},
 }

@@ -1,6 +1,7 @@
 """What deployment makes for the services is what they use."""
 
 from deploy.local import provision
+from services.notifier.delivery.outbox import MARKS
 from services.notifier.views import DELIVERIES
 from services.portal.sessions import SESSIONS
 from services.portal.views import ACCOUNTS, HISTORY
@@ -16,7 +17,7 @@ def test_every_collection_that_a_service_keeps_beside_the_common_ones_is_made() 
         "profile": {CARDS, KEYS, MASTERS},
         "turnover": set(),
         "ledger": {"redemptions"},
-        "notifier": {DELIVERIES},
+        "notifier": {DELIVERIES, MARKS},
         "portal": {ACCOUNTS, HISTORY, SESSIONS},
     }
 

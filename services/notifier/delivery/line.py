@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -31,8 +30,6 @@ UNTOLD: Final = 512  # messages of one channel that are on their way, or over an
 POLL: Final = 0.5  # seconds between two looks for what is due again, and for the end of a pause
 OUTAGE: Final = 1.0  # seconds until a server that is away is asked again
 TRIES: Final = 3  # within one send, for what passes in a moment
-REMEMBERED: Final = 10_000
-"""Attempts that are over, so that a document which is written anew meanwhile is not taken for another one."""
 
 
 class Line:
@@ -43,7 +40,6 @@ class Line:
         self.pause = Pause(name, ways.clock)
         self.flying: dict[str, asyncio.Task[None]] = {}
         self._channel, self._ways, self._bucket = channel, ways, Bucket(rate)
-        self._over: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._busy: set[str] = set()  # customers of what is flying: theirs go one after the other
         self._on_their_way: set[str] = set()  # of what is flying: the others are over, and only reported still
         self._news = asyncio.Event()
@@ -71,8 +67,7 @@ class Line:
         due = await self._ways.outbox.due(self.name, owned, self._ways.clock(), room, self._busy)
         found: dict[str, Delivery] = {}
         for each in due:
-            if (each.id, each.attempt) not in self._over:
-                found.setdefault(each.customer, each)
+            found.setdefault(each.customer, each)
         if not found:
             return False
         contacts = await self._ways.profile.contacts(found) if self._channel else {}
@@ -131,8 +126,10 @@ class Line:
         kept = await _surely(lambda: self._ways.outbox.end(delivery, epoch, report))
         while True:
             with suppress(PyMongoError, Unavailable):
-                await tell(self._ways.writers, report)
-                return  # what the rules do not take away now is told again, and then goes
+                if await tell(self._ways.writers, report):
+                    if kept:
+                        await self._ways.outbox.heard(delivery.partition, delivery.id, delivery.attempt)
+                    return
             if kept:
                 return  # it is told again from there
             await asyncio.sleep(OUTAGE)
@@ -162,7 +159,6 @@ class Line:
             await _surely(lambda: outbox.put_back(delivery, epoch))
             return None
         metrics.OUTCOMES.labels(self.name, delivery.template, outcome).inc()
-        self._remember(delivery)
         return report_of(delivery, outcome, self._ways.clock(), address and address.ref)
 
     def _against(self, delivery: Delivery, address: Address | None) -> Outcome | None:
@@ -212,11 +208,6 @@ class Line:
         seconds = self.pause.fails(error.after_s)
         log.warning("provider away", channel=self.name, reason=error.reason, pause_seconds=seconds)
         return None
-
-    def _remember(self, delivery: Delivery) -> None:
-        self._over[delivery.id, delivery.attempt] = None
-        if len(self._over) > REMEMBERED:
-            self._over.popitem(last=False)
 
 
 async def _surely(step: Callable[[], Awaitable[T]]) -> T:

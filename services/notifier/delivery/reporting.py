@@ -22,8 +22,12 @@ class Writers(Protocol):
 
 
 def report_of(delivery: Delivery, outcome: Outcome, at: datetime, ref: str | None) -> dict[str, Any]:
-    """The command that reports an attempt. `at`: the sender's time. `ref`: of the address."""
-    name = f"{delivery.id}/{delivery.attempt}"
+    """The command that reports an attempt. `at`: the sender's time. `ref`: of the address.
+
+    Of an attempt that two have made, one after the other, each outcome is heard: one may have sent what the other could
+    not.
+    """
+    name = f"{delivery.id}/{delivery.attempt}/{outcome}"
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return {
         "type": KIND,

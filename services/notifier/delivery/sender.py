@@ -30,8 +30,9 @@ from shared.runtime.service import Ground
 log = logs.get("delivery")
 TAKEN: Final = 0.05  # seconds between two looks for partitions that are newly ours
 UNHEARD: Final = 5.0  # seconds between two looks for reports that nobody heard
-ASTRAY: Final = 60.0  # seconds between two looks for what somebody took who had lost the partition
 GRACE: Final = 5.0  # seconds that what is on its way gets when the process stops
+PATIENCE: Final = 5.0  # seconds that who loses a partition has to say what became of what it is sending
+ASTRAY: Final = 60.0  # seconds between two looks for what somebody took who had lost the partition
 _AT_ONCE: Final = 200  # reports that are told again together
 _RATE: Final = 50.0  # messages a second in a channel without a rate of its own
 
@@ -44,6 +45,7 @@ class Sender:
         self.lines = {name: Line(name, channels.get(name), ways, rates.get(name, _RATE)) for name in names}
         self._ground, self._ways = ground, ways
         self._owned: dict[int, int] = {}
+        self._look_at: dict[int, float] = {}  # when it is looked for what former owners of a partition left half-way
 
     async def run(self) -> None:
         """Until the process stops."""
@@ -74,7 +76,7 @@ class Sender:
     async def _go(self, line: Line) -> None:
         while not self._ground.stop.is_set():
             try:
-                busy = await line.turn(self._owned)
+                busy = await line.turn(dict(self._owned))  # as it is now, whatever comes and goes meanwhile
             except (ProfileAway, Unavailable, PyMongoError) as error:
                 log.warning("messages wait", channel=line.name, error=type(error).__name__, detail=str(error))
                 await asyncio.sleep(OUTAGE)
@@ -85,12 +87,9 @@ class Sender:
     async def _keep(self) -> None:
         """Take over the queues of partitions that are ours now; tell again what nobody may have heard."""
         loop, looked_at = asyncio.get_running_loop(), -UNHEARD
-        taken_at = loop.time()
         while not self._ground.stop.is_set():
             try:
-                again = loop.time() - taken_at >= ASTRAY
-                await self._take_over(again=again)
-                taken_at = loop.time() if again else taken_at
+                await self._take_over(loop.time())
                 if loop.time() - looked_at >= UNHEARD:
                     await self._tell_again()
                     looked_at = loop.time()
@@ -99,21 +98,28 @@ class Sender:
                 await asyncio.sleep(OUTAGE)
             await asyncio.sleep(TAKEN)
 
-    async def _take_over(self, *, again: bool) -> None:
-        """The queues of partitions that are newly ours; `again`: of all."""
+    async def _take_over(self, now: float) -> None:
+        """The queues of partitions that are newly ours, and later what was left half-way there. `now`: the loop's."""
         owned = dict(self._ground.owned())
         for number in self._owned.keys() - owned.keys():
             del self._owned[number]
         for number, epoch in owned.items():
-            if again or self._owned.get(number) != epoch:
+            if self._owned.get(number) != epoch:
+                await self._ways.outbox.take_over(number, epoch)
+                self._owned[number], self._look_at[number] = epoch, now + PATIENCE
+                self._wake()
+            if self._look_at[number] <= now:
                 flying = [place for line in self.lines.values() for place in line.flying]
-                repeats = await self._ways.outbox.take_over(number, epoch, flying)
+                repeats = await self._ways.outbox.free(number, epoch, flying)
+                self._look_at[number] = now + ASTRAY
                 if repeats:
                     metrics.REPEATS.labels("half_way").inc(repeats)
                     log.warning("messages were left half-way, and are sent again", partition=number, messages=repeats)
-                self._owned[number] = epoch
-                for line in self.lines.values():
-                    line.wake()
+                    self._wake()
+
+    def _wake(self) -> None:
+        for line in self.lines.values():
+            line.wake()
 
     async def _tell_again(self) -> None:
         if self._owned:

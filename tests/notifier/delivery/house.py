@@ -5,7 +5,7 @@ Its sisters are played: their events are published on their topics, and profile 
 
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,6 +18,7 @@ from deploy.cli import programme
 from deploy.cli.kafka import started
 from deploy.local.stack import Stack
 from deploy.local.system import PROGRAMME
+from services.notifier.delivery.outbox import MARKS
 from services.notifier.views import DELIVERIES
 from shared.contracts.partition import partition_of
 from shared.contracts.topics import events_topic
@@ -30,11 +31,12 @@ from tests.faults.stack import PARTITIONS
 from tests.faults.waiting import until
 from tests.notifier.channels.mailserver import MailServer, mail_server
 from tests.notifier.delivery.stand import KEY, Profile, when
-from tests.notifier.rules.world import Raw, preferences, tier
+from tests.notifier.rules.world import Raw, preferences, tier, unlocked
 
 MODULE = "services.notifier.app"
 # Reports that a dead process has left are told soon.
 LIMITS = SMALL | {"services.notifier.delivery.sender:UNHEARD": 0.3}
+PATIENCE = "services.notifier.delivery.sender:PATIENCE"
 _REPEATS = re.compile(r'^perkstream_delivery_repeats_total\{why="half_way"\} (\S+)$', re.MULTILINE)
 
 
@@ -69,9 +71,11 @@ class House:
         }
         self._environment = stack.environment("notifier") | {PREFIX + name: value for name, value in own.items()}
 
-    def process(self, at: str = "", nth: int = 1, do: str = "kill", *, armed: bool = True) -> Process:
-        """Start a process, with a fault at one of `launch.POINTS`."""
-        fault, name = Fault(at, nth, do, limits=LIMITS), f"notifier-{len(self.processes) + 1}"
+    def process(
+        self, at: str = "", nth: int = 1, do: str = "kill", *, armed: bool = True, patience: float = 0.3
+    ) -> Process:
+        """Start a process, with a fault at one of `launch.POINTS`. `patience`: with who had its partitions before."""
+        fault, name = Fault(at, nth, do, limits=LIMITS | {PATIENCE: patience}), f"notifier-{len(self.processes) + 1}"
         made = Process(name, self._nursery, self._environment, self._folder, fault, armed=armed)
         self.processes.append(made)
         return made
@@ -87,6 +91,10 @@ class House:
         for name in customers:
             await self._say(name, tier("bronze", "silver", when()))
 
+    async def unlocked(self, customer: str, benefit: str, moment: str) -> None:
+        """The ledger says that a benefit may be used; those of one moment are one message."""
+        await self._say(customer, unlocked(benefit, moment))
+
     async def _say(self, customer: str, raw: Raw) -> None:
         service = raw["service"]
         version = self._versions[service, customer] = self._versions.get((service, customer), 0) + 1
@@ -99,20 +107,31 @@ class House:
         """What the mail server has taken for a customer."""
         return [mail for mail in self.server.mails() if mail["To"] == f"{customer}@example.org"]
 
+    async def changed(self) -> None:
+        """Return when what a queued message says has changed."""
+
+        async def is_changed() -> bool:
+            return await self._mongo.find(DELIVERIES, {"change": 1}) != []
+
+        await until(is_changed, "a queued message to change")
+
     async def sent(self, process: Process, *customers: str) -> None:
         """Return when that process says that these were sent their message, and nothing else is known of them."""
+        await self.shows(process, customers, "sent tier_changed/email None")
 
-        async def is_sent() -> bool:
+    async def shows(self, process: Process, customers: Collection[str], *lines: str) -> None:
+        """Return when that process says this of each of these, and nobody has anything to send or to tell any more."""
+
+        async def is_shown() -> bool:
             assert process.running, f"{process.name} has ended:\n{process.last_words()}"
-            return [await self.notifications(process, name) for name in customers] == [
-                ["sent tier_changed/email None"] for _ in customers
-            ]
+            return [await self.notifications(process, name) for name in customers] == [list(lines) for _ in customers]
 
-        await until(is_sent, f"{', '.join(customers)} to be sent their message")
+        await until(is_shown, f"{', '.join(customers)} to be told: {', '.join(lines)}")
         await until(self._empty, "the queue to be empty")
 
     async def _empty(self) -> bool:
-        return await self._mongo.find(DELIVERIES, {}) == []
+        marks = await self._mongo.find(MARKS, {"status": {"$exists": True}})
+        return not marks and await self._mongo.find(DELIVERIES, {}) == []
 
     async def notifications(self, process: Process, customer: str) -> list[str]:
         """What `GET /customers/{id}/notifications` says, a line each; nothing where nobody answers."""

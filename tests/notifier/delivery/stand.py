@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from services.notifier import rules, views
 from services.notifier.delivery.links import Links
+from services.notifier.delivery.outbox import MARKS
 from services.notifier.delivery.sender import Sender, open_sender
 from services.notifier.delivery.settings import DeliverySettings
 from services.notifier.rendering import Brand, Renderer
@@ -215,8 +216,14 @@ class Stand:
                 await task
 
     async def documents(self) -> list[dict[str, Any]]:
-        """The queue as it lies in MongoDB."""
-        return await self.mongo.find(views.DELIVERIES, {}, sort=[("_id", 1)])
+        """The queue as it lies in MongoDB, each message with the status of its mark."""
+        found = await self.mongo.find(views.DELIVERIES, {}, sort=[("_id", 1)])
+        status = {mark["_id"]: mark["status"] for mark in await self.marks()}
+        return [each | {"status": status.get(each["_id"], each["status"])} for each in found]
+
+    async def marks(self) -> list[dict[str, Any]]:
+        """What the sender has noted of messages."""
+        return await self.mongo.find(MARKS, {"status": {"$exists": True}}, sort=[("_id", 1)])
 
 
 def customer(number: int) -> str:

@@ -4,7 +4,9 @@ Between the moment in which the mail server has taken a message and that in whic
 process knows. So the next one sends it again, under the same Message-ID, and counts that.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.faults.process import Nursery, Process, nursery
 from tests.faults.stack import PARTITIONS
 from tests.faults.waiting import until
 from tests.notifier.delivery.house import MODULE, House, house
+from tests.notifier.delivery.stand import when
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 chaos = pytest.mark.chaos
@@ -109,6 +112,27 @@ async def test_a_process_killed_amid_a_pile_loses_none_and_counts_all_that_it_re
     assert again <= await the_house.repeats(process) <= len(pile)
 
 
+@pytest.mark.parametrize("point", ["handed", "kept", pytest.param("keeping", marks=chaos)])
+async def test_a_message_that_changes_in_the_hands_of_a_process_that_dies_is_sent_again_and_counted_as_any_other(
+    the_house: House, point: str
+) -> None:
+    await the_house.known("c-1")
+    first, moment = the_house.process(point, do="hold"), when(timedelta(seconds=10))
+    await first.ready()
+    await the_house.unlocked("c-1", "alpha", moment)
+    await first.says(f"FAULT hold at {point}")
+    await the_house.unlocked("c-1", "beta", moment)
+    await the_house.changed()
+    await first.kill()
+    second = the_house.process()
+    copies, counted = POINTS[point]
+    sent = "sent benefit_unlocked/email None"
+    rest = [] if counted else ["queued benefit_unlocked/email cap"]  # what the mail did not say yet
+    await the_house.shows(second, ["c-1"], *rest, sent)
+    check(the_house, "c-1", copies, point)
+    assert await the_house.repeats(second) == counted
+
+
 async def frozen(the_house: House, point: str) -> tuple[Process, Process]:
     """A process that has frozen there, with a message to c-1; and the one that has taken its partitions over."""
     await the_house.known("c-1", "c-2")
@@ -122,18 +146,41 @@ async def frozen(the_house: House, point: str) -> tuple[Process, Process]:
     return first, second
 
 
+async def share(*processes: Process) -> None:
+    """Return when each of these has partitions of its own."""
+
+    async def all_have_some() -> bool:
+        found = [await each.health() for each in processes]
+        return all(0 < one.get("assigned", 0) == one["claimed"] < PARTITIONS for one in found)
+
+    await until(all_have_some, "the processes to share the partitions")
+
+
 async def awake(the_house: House, first: Process, second: Process) -> None:
     """The first process goes on where it froze, and is back: both have partitions, and what is new is sent."""
     first.thaw()
-
-    async def are_two() -> bool:
-        found = [await each.health() for each in (first, second)]
-        return all(0 < one.get("assigned", 0) == one["claimed"] < PARTITIONS for one in found)
-
-    await until(are_two, "two processes to share the partitions")
+    await share(first, second)
     await the_house.promoted("c-2")
     await the_house.sent(second, "c-2")
     check(the_house, "c-2", 1, "after both are back")
+
+
+async def test_an_owner_that_loses_partitions_while_it_sends_says_what_became_of_it(the_house: House) -> None:
+    names = [f"c-{number}" for number in range(12)]
+    await the_house.known(*names)
+    first = the_house.process()
+    await first.ready()
+    the_house.server.holds.clear()
+    await the_house.promoted(*names)
+    await until(lambda: len(the_house.server.held) == len(names), "the server to have the mails")
+    second = the_house.process(patience=60)
+    await share(first, second)
+    await asyncio.sleep(1)  # the second one without patience would have sent them again by now
+    the_house.server.holds.set()
+    await the_house.sent(second, *names)
+    for name in names:
+        check(the_house, name, 1, name)
+    assert await the_house.repeats(first) == await the_house.repeats(second) == 0
 
 
 async def test_an_owner_that_was_frozen_with_a_message_in_hand_does_not_send_it_a_second_time(

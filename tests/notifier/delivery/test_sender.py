@@ -1,6 +1,7 @@
 """The sender at work: what is queued arrives, once, and what became of it is known."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.notifier.channels.port import AT_ONCE
-from services.notifier.delivery import line, sender
-from services.notifier.delivery.outbox import Outbox
+from services.notifier.delivery import contacts, line, sender
+from services.notifier.delivery.outbox import MARKS, Delivery, Outbox
 from services.notifier.views import DELIVERIES, open_items
 from shared.contracts.notifier import NotificationSent
+from shared.contracts.partition import partition_of
+from shared.runtime.owned import view_id
 from tests.notifier.channels.mailserver import MailServer
 from tests.notifier.channels.provider import Answer, Provider
 from tests.notifier.delivery.stand import PARTITIONS, Profile, Stand, customer, until, when
@@ -40,7 +43,7 @@ async def moved(stand: Stand, *numbers: int) -> None:
 
 
 async def empty(stand: Stand) -> bool:
-    return await stand.documents() == []
+    return await stand.documents() == await stand.marks() == []
 
 
 async def test_what_is_queued_is_sent_and_reported(stand: Stand, server: MailServer) -> None:
@@ -65,14 +68,15 @@ async def test_a_pile_is_sent_whole_each_once(stand: Stand, server: MailServer) 
 
 
 async def test_what_was_left_half_way_is_sent_again_once_with_the_same_id_and_counted(
-    stand: Stand, server: MailServer
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sender, "PATIENCE", 0)
     await moved(stand, 1)
     before = repeats("half_way")
     server.holds.clear()  # it is with the server when its sender dies
-    async with stand.runs() as sender:
+    async with stand.runs() as running:
         await until(lambda: _status(stand, "sending"))
-        for task in sender.lines["email"].flying.values():
+        for task in running.lines["email"].flying.values():
             task.cancel()
     server.holds.set()
     async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
@@ -97,41 +101,176 @@ async def test_what_was_sent_and_not_reported_is_reported_by_the_next_owner_and_
     assert stand.writer.events("c-1") == ["sent tier_changed/email"]
 
 
-async def test_who_has_lost_a_partition_finds_nothing_to_take(stand: Stand) -> None:
+async def test_what_became_of_a_message_is_told_by_the_next_owner_though_it_was_withdrawn_since(
+    stand: Stand, server: MailServer
+) -> None:
+    await moved(stand, 1)
+    stand.writer.away = True
+    async with stand.runs():
+        await until(lambda: _status(stand, "done"))
+        await stand.writer.say("c-1", tier("silver", "bronze", when()))
+    stand.writer.away = False
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+    assert stand.writer.events("c-1")[-1] == "sent tier_changed/email"
+    assert [item["reason"] for item in _open(stand, "c-1")] == ["cap"]  # that it is bronze again
+
+
+async def test_what_changed_after_it_was_sent_is_reported_when_the_writers_are_back(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "UNHEARD", 0.2)
+    name, moment = customer(1), when(timedelta(seconds=10))
+    stand.profile.addresses[name] = {"email": f"{name}@example.org"}
+    await stand.writer.say(name, MAIL, unlocked("alpha", moment))
+    stand.writer.away = True
+    async with stand.runs():
+        await until(lambda: _status(stand, "done"))
+        await stand.writer.say(name, unlocked("beta", moment))
+        await asyncio.sleep(0.3)
+        stand.writer.away = False
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
+    assert stand.writer.events(name) == ["sent benefit_unlocked/email"]
+    assert [item["reason"] for item in _open(stand, name)] == ["cap"]
+
+
+async def test_what_one_could_not_send_and_the_next_one_did_is_not_sent_again(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both make the first attempt: the one had lost the partition meanwhile, and says so before the other has sent."""
+    monkeypatch.setattr(line, "OUTAGE", 0.1)
+    monkeypatch.setattr(sender, "PATIENCE", 0)
+    await moved(stand, 1)
+    server.holds.clear()
+    server.at_data = ["450 4.2.0 greylisted"]
+    async with stand.runs():
+        await until(lambda: server.held)
+        stand.writer.away = True
+        async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+            await until(lambda: len(server.held) == 2)
+            server.holds.set()
+            stand.writer.away = False
+            await until(lambda: empty(stand))
+            stand.clock.ahead += timedelta(minutes=2)
+            await asyncio.sleep(0.7)  # a second attempt would be made by now
+    assert sorted(each["outcome"] for each in stand.writer.told) == ["retry", "sent"]
+    assert len(server.mails()) == 1
+    assert stand.writer.events("c-1") == ["sent tier_changed/email"]
+
+
+async def test_who_has_lost_a_partition_takes_nothing(stand: Stand) -> None:
     await moved(stand, 1)
     outbox = Outbox(stand.mongo)
     owned = range(PARTITIONS)
     for number in owned:
-        await outbox.take_over(number, 1, ())
+        await outbox.take_over(number, 1)
     (seen,) = await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ())
     for number in owned:
-        await outbox.take_over(number, 2, ())
-    assert await outbox.due("email", dict.fromkeys(owned, 1), stand.clock(), 10, ()) == []
+        await outbox.take_over(number, 2)
     assert not await outbox.begin(seen, 1)
     assert await outbox.begin(seen, 2)
     assert not await outbox.begin(seen, 2)
 
 
-async def test_what_somebody_took_who_had_lost_the_partition_is_found(
+async def test_what_was_queued_since_is_not_taken_either_by_who_has_lost_the_partition(stand: Stand) -> None:
+    outbox = Outbox(stand.mongo)
+    for number in stand.owned:
+        await outbox.take_over(number, 2)
+    await moved(stand, 1)
+    (seen,) = await outbox.due("email", stand.owned, stand.clock(), 10, ())
+    assert not await outbox.begin(seen, 1)
+    assert await stand.marks() == []
+    assert await outbox.begin(seen, 2)
+
+
+async def test_who_looks_for_marks_finds_that_of_who_did_not_see_the_fence(stand: Stand) -> None:
+    """A mark is made before one looks at the fence, and a fence is raised before one looks for marks."""
+    await moved(stand, *range(20))
+    outbox = Outbox(stand.mongo)
+    seen = await outbox.due("email", stand.owned, stand.clock(), 20, ())
+
+    async def begins(delivery: Delivery) -> bool:
+        await asyncio.sleep(random.random() / 50)
+        return await outbox.begin(delivery, 1)
+
+    async def takes_over(number: int) -> int:
+        await outbox.take_over(number, 2)
+        return await outbox.free(number, 2, ())
+
+    begun, *left = await asyncio.gather(
+        asyncio.gather(*(begins(each) for each in seen)), *(takes_over(number) for number in stand.owned)
+    )
+    assert sum(left) >= sum(begun)
+    assert await stand.marks() == []
+
+
+async def test_a_partition_that_goes_while_profile_is_asked_ends_nothing(
     stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They took it before they knew, as they may what was written since; and then they died."""
-    before = repeats("half_way")
-    stand.profile.away = True
-    await moved(stand, 3)
-    outbox, now = Outbox(stand.mongo), dict.fromkeys(range(PARTITIONS), 2)
-    async with stand.runs(now):
-        await until(lambda: stand.profile.asked)  # the partitions are taken over
-        await moved(stand, 1, 2)
-        taken = await outbox.due("email", stand.owned, stand.clock(), 10, ())
-        assert [await outbox.begin(each, 1) for each in taken] == [True, True]
-        await outbox.put_back(taken[0], 1)
-        stand.profile.away = False
-        await until(lambda: len(server.mails()) == 1)
-        monkeypatch.setattr(sender, "ASTRAY", 0.2)
+    owned = dict.fromkeys(range(PARTITIONS), 1)
+    asked, go = asyncio.Event(), asyncio.Event()
+    ask = contacts.Profile.contacts
+
+    async def slow(self: contacts.Profile, customer_ids: list[str]) -> dict[str, contacts.Contact]:
+        asked.set()
+        await go.wait()
+        return await ask(self, customer_ids)
+
+    monkeypatch.setattr(contacts.Profile, "contacts", slow)
+    await moved(stand, 1)
+    number = partition_of("c-1", PARTITIONS)
+    async with stand.runs(owned) as running:
+        await asked.wait()
+        del owned[number]
+        await asyncio.sleep(0.3)  # it knows by now
+        await Outbox(stand.mongo).take_over(number, 2)
+        go.set()
+        await until(lambda: not running.lines["email"].flying)
+        assert server.mails() == []
+        owned[number] = 3
         await until(lambda: empty(stand))
-    assert sorted(mail["To"] for mail in server.mails()) == [f"c-{number}@example.org" for number in (1, 2, 3)]
-    assert repeats("half_way") == before + 1
+    assert len(server.mails()) == 1
+
+
+async def test_who_loses_a_partition_while_it_sends_has_a_while_to_say_so(stand: Stand, server: MailServer) -> None:
+    """And nothing else overtakes it meanwhile."""
+    await moved(stand, 1)
+    before = repeats("half_way")
+    server.holds.clear()
+    async with stand.runs():
+        await until(lambda: server.held)
+        async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+            await stand.writer.say("c-1", unlocked("alpha", when(timedelta(seconds=5))))
+            await moved(stand, 2)
+            await until(lambda: len(server.held) == 2)
+            assert sorted(server.held) == ["c-1@example.org", "c-2@example.org"]
+            server.holds.set()
+            await until(lambda: empty(stand))
+    assert len(server.mails()) == 3
+    assert repeats("half_way") == before
+    assert stand.writer.events("c-1") == ["sent tier_changed/email", "sent benefit_unlocked/email"]
+
+
+async def test_the_mark_of_who_died_before_it_looked_at_the_fence_is_found(
+    stand: Stand, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = repeats("half_way")
+    monkeypatch.setattr(sender, "PATIENCE", 0)
+    monkeypatch.setattr(sender, "ASTRAY", 0.2)
+    server.holds.clear()
+    async with stand.runs(dict.fromkeys(range(PARTITIONS), 2)):
+        await moved(stand, 1)
+        await until(lambda: server.held)
+        (mark,) = await stand.marks()
+        other = mark | {"_id": view_id(partition_of("c-2", PARTITIONS), "another"), "epoch": 1}
+        await stand.mongo.collection(MARKS).insert_one(other)
+        await until(lambda: repeats("half_way") == before + 1)
+        assert await stand.marks() == [mark]
+        server.holds.set()
+        await until(lambda: empty(stand))
+    assert len(server.mails()) == 1
 
 
 async def test_what_was_withdrawn_after_it_was_read_is_not_taken(stand: Stand) -> None:

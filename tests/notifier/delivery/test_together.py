@@ -1,61 +1,54 @@
 """Writes that go together do what each would have done alone, and each is told what became of its own."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
-from pymongo import DeleteOne, UpdateOne
-from pymongo.errors import PyMongoError
 
 from services.notifier.delivery.together import Together
-from shared.mongo import Mongo
 
 COUNT = 700  # more than go in one write
 
 
-async def take(together: Together, number: int, who: str) -> bool:
-    write = UpdateOne({"_id": number, "status": "queued"}, {"$set": {"status": "taken", "by": who}})
-    return await together.write(write, {"_id": number, "by": who})
+class Written:
+    """Takes a while; even numbers are found, and 13 is more than it can bear."""
+
+    def __init__(self) -> None:
+        self.some: list[list[int]] = []
+
+    async def __call__(self, some: Sequence[int]) -> list[bool]:
+        self.some.append(list(some))
+        await asyncio.sleep(0.01)
+        if 13 in some:
+            raise ArithmeticError
+        return [number % 2 == 0 for number in some]
 
 
-async def test_of_two_who_want_each_document_one_gets_it_and_knows(mongo: Mongo) -> None:
-    documents = mongo.collection("together")
-    await documents.insert_many([{"_id": number, "status": "queued"} for number in range(COUNT)])
-    one, other = Together(documents), Together(documents)
-
-    async def both(number: int) -> list[bool]:
-        return list(await asyncio.gather(take(one, number, "one"), take(other, number, "other")))
-
-    got = await asyncio.gather(*(both(number) for number in range(COUNT)))
-
-    assert all(sum(pair) == 1 for pair in got)
-    async for document in documents.find():
-        assert document["by"] == ("one" if got[document["_id"]][0] else "other")
+async def test_what_comes_while_a_write_is_under_way_goes_together_and_each_gets_its_own_answer() -> None:
+    written = Written()
+    together = Together(written)
+    numbers = [number for number in range(COUNT) if number != 13]
+    first = asyncio.create_task(together.do(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await asyncio.gather(*(together.do(number) for number in numbers)) == [not each % 2 for each in numbers]
+    assert await first
+    assert [len(some) for some in written.some] == [1, 500, COUNT - 501]
+    assert await together.do(4)
 
 
-async def test_who_asks_in_vain_does_not_keep_neighbours_from_theirs(mongo: Mongo) -> None:
-    documents = mongo.collection("neighbours")
-    await documents.insert_many([{"_id": number, "status": "queued"} for number in range(3)])
-    together = Together(documents)
-    assert await asyncio.gather(*(take(together, number, "me") for number in (0, 7, 2))) == [True, False, True]
+async def test_an_error_reaches_everybody_whose_write_it_was_and_the_next_write_works() -> None:
+    together = Together(Written())
+    found = await asyncio.gather(together.do(12), together.do(13), return_exceptions=True)
+    assert [type(each) for each in found] == [ArithmeticError, ArithmeticError]
+    assert await together.do(14)
 
 
-async def test_what_asks_for_no_answer_is_done(mongo: Mongo) -> None:
-    documents = mongo.collection("unasked")
-    await documents.insert_many([{"_id": number} for number in range(3)])
-    together = Together(documents)
-    await asyncio.gather(*(together.write(DeleteOne({"_id": number})) for number in (0, 2, 9)))
-    assert [document["_id"] async for document in documents.find()] == [1]
-
-
-async def test_an_error_reaches_everybody_whose_write_it_was_and_the_next_write_works(mongo: Mongo) -> None:
-    documents = mongo.collection("errors")
-    await documents.insert_one({"_id": 1, "status": "queued"})
-    together = Together(documents)
-    bad = UpdateOne({"_id": 1}, {"$set": {"_id": 2}})
-    wishes = [together.write(bad), take(together, 1, "me")]
-    first, _ = await asyncio.gather(*wishes, return_exceptions=True)
-    assert isinstance(first, PyMongoError)
-    with pytest.raises(PyMongoError):
-        await together.write(bad)
-    await documents.update_one({"_id": 1}, {"$set": {"status": "queued"}})
-    assert await take(together, 1, "me again")
+async def test_who_has_gone_does_not_keep_neighbours_from_theirs() -> None:
+    together = Together(Written())
+    tasks = [asyncio.create_task(together.do(number)) for number in (1, 2)]
+    await asyncio.sleep(0.005)
+    tasks[0].cancel()
+    assert await tasks[1]
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
