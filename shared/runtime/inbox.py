@@ -160,11 +160,11 @@ class Inbox:
     def _event(self, origin: Origin) -> Read | Broken:
         service, adapter = self._sisters[origin.topic]
         try:
-            envelope = _ENVELOPE.validate_json(origin.value or b"")
+            envelope = _ENVELOPE.validator.validate_json(origin.value or b"")
         except ValidationError:
             return Broken(origin, "event: is unreadable")
         try:
-            fact = adapter.validate_json(origin.value or b"")
+            fact = adapter.validator.validate_json(origin.value or b"")
         except ValidationError as error:
             known = not any(one["type"] == "union_tag_invalid" for one in error.errors(include_input=False))
             if known:
