@@ -2,15 +2,13 @@
 
 from typing import Final
 
-# So that few records go through everything: pages of heads are written, heads leave the cache, stages overlap, slices
-# are many.
+# So that few records go through everything: pages of heads are written, heads leave the cache, stages overlap.
 TIGHT: Final[dict[str, float]] = {
     "shared.runtime.chores:FLUSH_AT": 3,
     "shared.runtime.chores:FLUSH_AFTER": 3,
     "shared.runtime.heads:Cache.HEAVIEST": 20_000,
     "shared.runtime.intake:BACKLOG": 5,
     "shared.runtime.loop:BACKLOG": 5,
-    "shared.runtime.loop:SLICE": 10,
 }
 # So that a process soon hears of a rebalance.
 ALERT: Final[dict[str, float]] = {"shared.runtime.service:HEARTBEAT_MS": 300}
