@@ -97,8 +97,8 @@ class Loop:
         """Take nothing new; `run` returns when what is under way is stored and published."""
         self._stopping.set()
 
-    async def run(self) -> None:
-        """Until `stop`. Raises what only an operator can mend."""
+    async def run(self) -> bool:
+        """Until `stop`; whether all that was under way has ended. Raises what only an operator can mend."""
         self._beside = [asyncio.create_task(self._publish()), asyncio.create_task(self._lookout.run())]
         failures = 0
         try:
@@ -112,7 +112,7 @@ class Loop:
                 except (Lost, Transient, Unavailable, KafkaError) as error:
                     failures += 1
                     await self._start_over(error, failures)
-            await self._finish()
+            return await self._finish()
         finally:
             for task in self._beside:
                 task.cancel()
@@ -358,8 +358,8 @@ class Loop:
         self._loader.forget_recalled()
         await self._claims.drop_all()
 
-    async def _finish(self) -> None:
-        """What is under way is stored and published, as far as the servers let us."""
+    async def _finish(self) -> bool:
+        """What is under way is stored and published, as far as the servers let us: whether they did."""
         self._health.stopping = True
         try:
             async with asyncio.timeout(10):
@@ -369,6 +369,8 @@ class Loop:
                 await self._lookout.look()
         except (Lost, Transient, Unavailable, KafkaError, TimeoutError) as error:
             log.warning("stopped before all was published; the next owner does that", error=type(error).__name__)
+            return False
+        return True
 
 
 def _place(item: Elsewhere) -> Place:

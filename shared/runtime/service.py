@@ -185,7 +185,7 @@ async def _serve(
         until = asyncio.get_running_loop().time() + STOP_SECONDS
         try:
             async with asyncio.timeout_at(until):
-                await running
+                clean = await running
         except TimeoutError:
             clean = False
             log.warning("stopped in the middle of an outage; the next owner goes on")
