@@ -17,6 +17,7 @@ from shared.runtime.inbox import Raw
 BATCH: Final = 2_000  # records
 BACKLOG: Final = 400  # records in a batch, from which on the loop's stages overlap
 POLL_MS: Final = 200
+PACE_MS: Final = 8  # at least from one batch to the next without a backlog: what comes meanwhile goes together
 FRESH_MS: Final = 50  # at most for what has come while the batch before was under way
 
 Fetched = tuple[TopicPartition, Sequence[Raw]]
@@ -48,6 +49,7 @@ class Intake:
                 # had just begun, and what came since waits at the broker. Nothing may have: then we wait no longer than
                 # that batch took.
                 took = int((time.monotonic() - self._fetched_at) * 1000)
+                await asyncio.sleep(max(0, PACE_MS - took) / 1000)
                 fresh = await self._get(BATCH, *flowing, timeout_ms=min(took, FRESH_MS))
                 fetched = [] if careful else _joined(fetched, fresh)  # all is read again where a header is unreadable
         if not fetched:
