@@ -10,6 +10,7 @@ from services.ledger.api import routes
 from services.ledger.benefits.use import UseBenefit
 from services.ledger.coupons import Coupons
 from services.ledger.points.commands import AdjustPoints, CapturePoints, HoldPoints, ReleaseHold
+from services.ledger.totals import totals
 from shared.contracts.profile import PROFILE
 from shared.contracts.turnover import TURNOVER
 from shared.runtime.rules import Service
@@ -30,7 +31,7 @@ SERVICE = Service(
     },
     answer=rules.answer,
     lines=rules.lines,
-    totals=rules.totals,
+    totals=totals,
 )
 
 

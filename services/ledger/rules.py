@@ -1,19 +1,16 @@
 """How points and benefits follow from what is heard, asked and due: what a message leads to, without I/O or a clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
-
-from msgspec.structs import astuple
 
 from services.ledger.benefits import rules as benefits
 from services.ledger.benefits import use
 from services.ledger.points import adjusting, answers, earning, redemptions, returns, settling
-from services.ledger.points.account import Accounts, Item, check
+from services.ledger.points.account import Item, check
 from services.ledger.points.commands import AdjustPoints, CapturePoints, HoldPoints, ReleaseHold
 from services.ledger.points.journal import Journal
-from services.ledger.points.lots import Lot, micros, moment
+from services.ledger.points.lots import micros, moment
 from services.ledger.state import FACTS, Memo, State, evolve, expired_key, purchase_key, redemption_key
 from shared.contracts.clock import Tick
 from shared.contracts.ledger import PointsHeld
@@ -41,7 +38,6 @@ __all__ = [
 
 Message = Heard | Command | Tick
 _UNKNOWN: Final = State()
-_ACCOUNTS: Final = tuple(f"accounts/{name}" for name in Accounts.__struct_fields__)
 
 
 def initial(_customer_id: str) -> State:
@@ -127,37 +123,6 @@ def lines(customer_id: str, entry: Entry) -> tuple[View, ...]:
     if isinstance(entry.fact, PointsHeld):
         return (View("redemptions", entry.fact.redemption_id, {"customer": customer_id}),)
     return ()
-
-
-def totals(before: State, after: State) -> Mapping[str, int]:
-    """What is summed over all customers: accounts, points outstanding by the month in which they expire, customers."""
-    found: dict[str, int] = {}
-    were, are = before.points, after.points
-    for name, was, now in zip(_ACCOUNTS, astuple(were.accounts), astuple(are.accounts), strict=True):
-        if was != now:
-            found[name] = now - was
-    _outstanding(found, were.pending, are.pending)
-    _outstanding(found, were.lots, are.lots)
-    if were.holds or are.holds:
-        held = [[lot for hold in points.holds.values() for lot in hold.pieces] for points in (were, are)]
-        _outstanding(found, held[0], held[1])
-    if (before == _UNKNOWN) != (after == _UNKNOWN):
-        found["customers"] = 1 if before == _UNKNOWN else -1
-    return found
-
-
-def _outstanding(found: dict[str, int], were: Sequence[Lot], are: Sequence[Lot]) -> None:
-    """Adds what lots move of the points outstanding by month. A purchase leaves those that were there as they were."""
-    same = len(were) if are[: len(were)] == were else 0
-    for sign, lots in ((-1, were[same:]), (1, are[same:])):
-        for lot in lots:
-            month = _liability(lot.last_day // 100)
-            found[month] = found.get(month, 0) + sign * lot.remaining
-
-
-@lru_cache(maxsize=1024)
-def _liability(month: int) -> str:
-    return f"liability/{month // 100:04}-{month % 100:02}"
 
 
 def _settle(journal: Journal, now: datetime, cause: Cause | None) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from services.ledger import rules
 from services.ledger.points import earning, journal
+from services.ledger.totals import totals
 from shared.contracts.profile import CompletionChanged, CustomerEnrolled, CustomerErased, ErasureAccepted
 from tests.ledger.world import (
     STAFF,
@@ -122,7 +123,7 @@ def test_points_outstanding_are_summed_by_the_month_of_their_last_day(given: Giv
         "liability/2011-04": 7,
         "customers": 1,
     }
-    assert rules.totals(rules.initial("c-1"), rules.initial("c-1")) == {}
+    assert totals(rules.initial("c-1"), rules.initial("c-1")) == {}
 
 
 def test_a_benefit_that_begins_and_ends_within_a_late_tick_is_over():

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from services.ledger import rules
 from services.ledger.points.account import Bought, Item
+from services.ledger.totals import totals
 from shared.contracts.clock import Tick
 from shared.contracts.ledger import Movement, PointsHeld
 from shared.contracts.profile import ErasureAccepted
@@ -227,7 +228,7 @@ class Ledger(RuleBasedStateMachine):
         before = self.customer.state
         entries = self.customer.take_message(message)
         self.check_spending(before, entries)
-        for name, amount in rules.totals(before, self.customer.state).items():
+        for name, amount in totals(before, self.customer.state).items():
             self.sums[name] += amount
         for entry in entries:
             text = stored(entry, 1)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from services.ledger import rules
 from services.ledger.points.commands import AdjustPoints, CapturePoints, HoldPoints, ReleaseHold
 from services.ledger.rules import Message, State
+from services.ledger.totals import totals
 from shared.contracts.clock import TICK, Tick
 from shared.contracts.records import Cause, Envelope, Fact, wire
 from shared.rulebook.entry import Entry, Note
@@ -87,7 +88,7 @@ class Customer:
     @property
     def totals(self) -> Mapping[str, int]:
         """What the customer adds to the sums over all."""
-        return rules.totals(rules.initial(CUSTOMER), self.state)
+        return totals(rules.initial(CUSTOMER), self.state)
 
     def profile(self, fact: Fact, when: str) -> Heard:
         """What profile says next."""
