@@ -259,7 +259,7 @@ async def test_who_is_erased_is_gone_at_once_and_the_key_once_the_receipt_was_se
     problem(await people.call("GET", f"/cards/{card}", scope="pos"), 404, "not-found")
 
     await people.says("e-1", "ErasureAccepted.v1")
-    await _known_to_turnover(people, "e-1")
+    await _erasure_known_to_turnover(people, "e-1")
     await people.buys("e-1", "e-1-p")
     await people.letter(PURCHASES, "customer_id: was erased", "turnover")
 
@@ -336,13 +336,15 @@ async def _keys(people: People, customer: str) -> int:
     return await people.profile["keys"].count_documents({"_id": f"{partition_of(customer, PARTITIONS):02d}/{customer}"})
 
 
-async def _known_to_turnover(people: People, customer: str) -> None:
+async def _erasure_known_to_turnover(people: People, customer: str) -> None:
     place = f"{partition_of(customer, PARTITIONS):02d}/{customer}/"
 
-    async def known() -> bool:
-        return bool(await people.mongo["turnover"]["log"].count_documents({"_id": {"$gte": place, "$lt": f"{place}~"}}))
+    noted = {"_id": {"$gte": place, "$lt": f"{place}~"}, "entries.note": {"$regex": "ErasureNoted"}}
 
-    await until(known, f"turnover to hear of {customer}", 30)
+    async def known() -> bool:
+        return bool(await people.mongo["turnover"]["log"].count_documents(noted))
+
+    await until(known, f"turnover to hear of the erasure of {customer}", 30)
 
 
 def _receipt_sent(customer: str) -> dict[str, Any]:

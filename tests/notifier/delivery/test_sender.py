@@ -75,7 +75,7 @@ async def test_what_was_left_half_way_is_sent_again_once_with_the_same_id_and_co
     before = repeats("half_way")
     server.holds.clear()  # it is with the server when its sender dies
     async with stand.runs() as running:
-        await until(lambda: _status(stand, "sending"))
+        await until(lambda: server.held)
         for task in running.lines["email"].flying.values():
             task.cancel()
     server.holds.set()
@@ -506,7 +506,7 @@ async def test_what_comes_while_it_is_on_its_way_does_not_send_it_twice(stand: S
     await stand.writer.say(name, MAIL, unlocked("alpha", moment))
     server.holds.clear()
     async with stand.runs():
-        await until(lambda: _status(stand, "sending"))
+        await until(lambda: server.held)
         await stand.writer.say(name, unlocked("beta", moment))
         stand.writer.away = True
         server.holds.set()
