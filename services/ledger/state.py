@@ -75,7 +75,7 @@ def evolve(state: State, entry: Entry) -> State:
     clock, memory, fact = memo.clock or state.clock, state.memory, entry.fact
     for key, item in memo.items.items():
         memory = memory.put(key, item)
-    match fact:
+    match fact:  # movements first: nearly all entries are
         case PointsExpired():
             for lot, points in evolving.expired(state.points, fact).items():
                 if lot.startswith("p:"):

@@ -24,6 +24,8 @@ from shared.http.probes import Probes
 from shared.http.reads import CustomerId, Logged, Paging, listing, reply, same, unchanged
 from shared.http.tokens import Guard, Keys, Principal, allow
 from shared.mongo import Unavailable
+from shared.rulebook.entry import Entry
+from shared.runtime.rules import Rules
 
 KEY = ECKey.generate_key("P-256", {"kid": "k1"})
 PARTITIONS = 3
@@ -88,6 +90,16 @@ class Writer:
 
     def settle(self, answer: Answer) -> None:
         self.stored = {key: Stored(each.sender, each.fingerprint, answer) for key, each in self.stored.items()}
+
+
+def state_since(rules: Rules, log: Sequence[Entry], customer_id: str, version: int) -> Any:
+    """What `Reader.since` finds in a log whose entries came one by one: the state as that version, the newest, came."""
+    state, events = rules.initial(customer_id), 0
+    for entry in log:
+        state, events = rules.evolve(state, entry), events + entry.public
+        if events == version:
+            return state
+    return None
 
 
 class Log:

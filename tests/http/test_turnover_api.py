@@ -21,7 +21,7 @@ from shared.http.probes import Probes
 from shared.http.reads import Head, Logged
 from shared.http.tokens import Guard
 from shared.runtime.log import encode, rfc3339
-from tests.http.stand import LOCAL, bearer, problem
+from tests.http.stand import LOCAL, bearer, problem, state_since
 from tests.turnover.world import CUSTOMER, Customer, at, programme_of, purchase, returned, terms, tick
 
 OPS = bearer("ops")
@@ -39,12 +39,7 @@ class Kept:
         return Head(self.customer.state, len(self.customer.log), self.customer.tick)
 
     async def since(self, customer_id: str, version: int) -> State | None:
-        state, events = rules.initial(customer_id), 0
-        for entry in self.customer.log if customer_id == CUSTOMER else []:
-            state, events = rules.evolve(state, entry), events + entry.public
-            if events == version:
-                return state
-        return None
+        return state_since(rules, self.customer.log, customer_id, version) if customer_id == CUSTOMER else None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         raise NotImplementedError  # nothing of this service asks for several

@@ -28,7 +28,7 @@ from shared.http.reads import Head, Logged
 from shared.http.tokens import Guard
 from shared.runtime.log import encode, json_bytes, rfc3339
 from shared.runtime.rules import Command
-from tests.http.stand import LOCAL, bearer, problem
+from tests.http.stand import LOCAL, bearer, problem, state_since
 from tests.ledger.benefits.stories import CATALOGUE, DELIVERY, SHOPPER, VOUCHER, WELCOME, accepted, enrolled, filled
 from tests.ledger.world import CUSTOMER, Customer, Given, programme_of, purchase, returned, terms, tick
 
@@ -59,12 +59,7 @@ class Kept:
         return Head(self.customer.state if known else None, public if known else 0, self.customer.tick)
 
     async def since(self, customer_id: str, version: int) -> State | None:
-        state, events = rules.initial(customer_id), 0
-        for entry in self.customer.log if customer_id == CUSTOMER else []:
-            state, events = rules.evolve(state, entry), events + entry.public
-            if events == version:
-                return state
-        return None
+        return state_since(rules, self.customer.log, customer_id, version) if customer_id == CUSTOMER else None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         raise NotImplementedError  # nothing of this service asks for several

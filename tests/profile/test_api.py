@@ -30,7 +30,7 @@ from shared.rulebook.refused import Refused
 from shared.runtime.log import encode, rfc3339, stored, written
 from shared.runtime.rules import Command
 from shared.sealing import Sealer
-from tests.http.stand import LOCAL, bearer, problem
+from tests.http.stand import LOCAL, bearer, problem, state_since
 from tests.profile.world import (
     CUSTOMER,
     EMAIL,
@@ -95,12 +95,7 @@ class Kept:
         return Head(state, state.version, self.customer.tick, len(self.customer.log))
 
     async def since(self, customer_id: str, version: int) -> State | None:
-        state, events = rules.initial(customer_id), 0
-        for entry in self.customer.log if customer_id == CUSTOMER else []:
-            state, events = rules.evolve(state, entry), events + entry.public
-            if events == version:
-                return state
-        return None
+        return state_since(rules, self.customer.log, customer_id, version) if customer_id == CUSTOMER else None
 
     async def states(self, customer_ids: Sequence[str]) -> dict[str, State]:
         return {each: state for each in customer_ids if (state := (await self.head(each)).state) is not None}
